@@ -1,0 +1,220 @@
+"""What a client sends: exactly one of the five keys of :class:`ClientMessage` per frame.
+
+Source: Live API reference; protobuf ``BidiGenerateContentClientMessage``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duologue.wire.content import Blob, Content, FunctionResponse, Int64, Struct, Tool
+
+__all__ = [
+    "AutomaticActivityDetection",
+    "ClientContent",
+    "ClientMessage",
+    "ContextUpdate",
+    "ContextWindowCompression",
+    "Empty",
+    "GenerationConfig",
+    "HistoryConfig",
+    "PrebuiltVoiceConfig",
+    "ProactivityConfig",
+    "RealtimeInput",
+    "RealtimeInputConfig",
+    "SessionResumption",
+    "Setup",
+    "SlidingWindow",
+    "SpeechConfig",
+    "ThinkingConfig",
+    "ToolList",
+    "ToolResponse",
+    "TranscriptionConfig",
+    "VoiceConfig",
+]
+
+
+class Empty(Struct):
+    """A message whose presence is all it says, ``{}``."""
+
+
+class PrebuiltVoiceConfig(Struct):
+    """One of the service's named voices."""
+
+    voice_name: str | None = None
+
+
+class VoiceConfig(Struct):
+    """Which voice speaks."""
+
+    prebuilt_voice_config: PrebuiltVoiceConfig | None = None
+    replicated_voice_config: dict[str, Any] | None = None
+
+
+class SpeechConfig(Struct):
+    """Voice and language of spoken output."""
+
+    voice_config: VoiceConfig | None = None
+    language_code: str | None = None
+    multi_speaker_voice_config: dict[str, Any] | None = None
+
+
+class ThinkingConfig(Struct):
+    """How much the model thinks; models take either budget or level, or neither (see profiles)."""
+
+    include_thoughts: bool | None = None
+    thinking_budget: int | None = None
+    thinking_level: str | None = None
+
+
+class GenerationConfig(Struct):
+    """Sampling and output options of ``setup.generationConfig``."""
+
+    response_modalities: list[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: float | None = None
+    max_output_tokens: int | None = None
+    candidate_count: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    media_resolution: str | None = None
+    speech_config: SpeechConfig | None = None
+    thinking_config: ThinkingConfig | None = None
+    enable_affective_dialog: bool | None = None
+    translation_config: dict[str, Any] | None = None
+
+
+class AutomaticActivityDetection(Struct):
+    """How the service tells speech from silence. Unset sensitivities are HIGH on the Developer API."""
+
+    disabled: bool | None = None
+    start_of_speech_sensitivity: str | None = None
+    end_of_speech_sensitivity: str | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+
+
+class RealtimeInputConfig(Struct):
+    """Activity detection, what an activity does to a running answer, what a turn contains."""
+
+    automatic_activity_detection: AutomaticActivityDetection | None = None
+    activity_handling: str | None = None
+    turn_coverage: str | None = None
+    interim_transcript_timestamp_enabled: bool | None = None
+
+
+class SessionResumption(Struct):
+    """Asks for handles; with ``handle``, restores that state. Never send ``handle: null``."""
+
+    handle: str | None = None
+    transparent: bool | None = None
+
+
+class SlidingWindow(Struct):
+    """Cuts old turns away, down to ``target_tokens``."""
+
+    target_tokens: Int64 | None = None
+
+
+class ContextWindowCompression(Struct):
+    """When and how the context is cut; unset sizes are the service's."""
+
+    trigger_tokens: Int64 | None = None
+    sliding_window: SlidingWindow | None = None
+
+
+class TranscriptionConfig(Struct):
+    """Presence turns transcription on; every field is optional."""
+
+    language_codes: list[str] | None = None
+    custom_vocabulary: list[str] | None = None
+    word_timestamp: bool | None = None
+    diarization: bool | None = None
+    mode: str | None = None
+    source_text: str | None = None
+    language_auto: dict[str, Any] | None = None
+    language_hints: dict[str, Any] | None = None
+    adaptation_phrases: list[str] | None = None
+
+
+class ProactivityConfig(Struct):
+    """Lets the model stay silent when it is not addressed."""
+
+    proactive_audio: bool | None = None
+    proactive_video: bool | None = None
+
+
+class HistoryConfig(Struct):
+    """Announces that the first clientContent is history, not a request."""
+
+    initial_history_in_client_content: bool | None = None
+
+
+class Setup(Struct):
+    """The first message, and only the first."""
+
+    model: str = ""
+    generation_config: GenerationConfig | None = None
+    system_instruction: Content | None = None
+    tools: list[Tool] | None = None
+    realtime_input_config: RealtimeInputConfig | None = None
+    session_resumption: SessionResumption | None = None
+    context_window_compression: ContextWindowCompression | None = None
+    input_audio_transcription: TranscriptionConfig | None = None
+    output_audio_transcription: TranscriptionConfig | None = None
+    proactivity: ProactivityConfig | None = None
+    history_config: HistoryConfig | None = None
+    explicit_vad_signal: bool | None = None
+    safety_settings: list[dict[str, Any]] | None = None
+    avatar_config: dict[str, Any] | None = None
+    labels: dict[str, str] | None = None
+
+
+class ClientContent(Struct):
+    """Turns appended to the history; interrupts a running generation. See the profile for when."""
+
+    turns: list[Content] | None = None
+    turn_complete: bool | None = None
+
+
+class RealtimeInput(Struct):
+    """Sound, pictures, text and activity marks; one sub-field a message."""
+
+    audio: Blob | None = None
+    video: Blob | None = None
+    text: str | None = None
+    activity_start: Empty | None = None
+    activity_end: Empty | None = None
+    audio_stream_end: bool | None = None
+    media_chunks: list[Blob] | None = None
+
+
+class ToolResponse(Struct):
+    """Answers to function calls."""
+
+    function_responses: list[FunctionResponse] | None = None
+
+
+class ToolList(Struct):
+    """The inner object of ``contextUpdate.tools``."""
+
+    tools: list[Tool] | None = None
+
+
+class ContextUpdate(Struct):
+    """Replaces instruction or tools while the session runs, on models that have it."""
+
+    system_instruction: Content | None = None
+    tools: ToolList | None = None
+
+
+class ClientMessage(Struct):
+    """One frame from the client: exactly one of these is set."""
+
+    setup: Setup | None = None
+    client_content: ClientContent | None = None
+    realtime_input: RealtimeInput | None = None
+    tool_response: ToolResponse | None = None
+    context_update: ContextUpdate | None = None

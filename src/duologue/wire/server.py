@@ -1,0 +1,142 @@
+"""What the service sends. Documented as one key a message; process every key you find.
+
+Source: Live API reference; protobuf ``BidiGenerateContentServerMessage``; recorded traffic.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duologue.wire.content import Content, Duration, FunctionCall, Int64, Struct
+
+__all__ = [
+    "GoAway",
+    "ModalityTokenCount",
+    "ServerContent",
+    "ServerMessage",
+    "SessionResumptionUpdate",
+    "SetupComplete",
+    "ToolCall",
+    "ToolCallCancellation",
+    "Transcription",
+    "UsageMetadata",
+    "VoiceActivity",
+    "VoiceActivityDetectionSignal",
+]
+
+
+class SetupComplete(Struct):
+    """The answer to ``setup``: empty on the Developer API, with an id on Vertex."""
+
+    session_id: str | None = None
+    voice_consent_signature: dict[str, Any] | None = None
+
+
+class Transcription(Struct):
+    """A fragment of what was said. The leading blank belongs to the fragment."""
+
+    text: str | None = None
+    finished: bool | None = None
+    language_code: str | None = None
+    speaker_label: str | None = None
+    words: list[dict[str, Any]] | None = None
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+
+
+class ServerContent(Struct):
+    """The model's part of the conversation and the marks around it; may be empty."""
+
+    model_turn: Content | None = None
+    generation_complete: bool | None = None
+    turn_complete: bool | None = None
+    turn_complete_reason: str | None = None
+    interrupted: bool | None = None
+    waiting_for_input: bool | None = None
+    interaction_status: str | None = None
+    input_transcription: Transcription | None = None
+    output_transcription: Transcription | None = None
+    interim_input_transcription: Transcription | None = None
+    grounding_metadata: dict[str, Any] | None = None
+    url_context_metadata: dict[str, Any] | None = None
+
+
+class ToolCall(Struct):
+    """Function calls the client is to carry out; several at once are parallel calls."""
+
+    function_calls: list[FunctionCall] | None = None
+
+
+class ToolCallCancellation(Struct):
+    """Calls whose results are no longer wanted."""
+
+    ids: list[str] | None = None
+
+
+class GoAway(Struct):
+    """The connection will be ended after ``time_left``."""
+
+    time_left: Duration | None = None
+
+
+class SessionResumptionUpdate(Struct):
+    """A handle for the state at this moment, or word that there is none now."""
+
+    new_handle: str | None = None
+    resumable: bool | None = None
+    last_consumed_client_message_index: Int64 | None = None
+
+
+class VoiceActivity(Struct):
+    """``type`` is ACTIVITY_START or ACTIVITY_END."""
+
+    type: str | None = None
+    audio_offset: Duration | None = None
+
+
+class VoiceActivityDetectionSignal(Struct):
+    """``vad_signal_type`` ends in _SOS or _EOS; only where asked for."""
+
+    vad_signal_type: str | None = None
+
+
+class ModalityTokenCount(Struct):
+    """Tokens of one modality; the count may be missing."""
+
+    modality: str | None = None
+    token_count: int | None = None
+
+
+class UsageMetadata(Struct):
+    """Token counts. The Developer API says response*, Vertex says candidates*."""
+
+    prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    response_token_count: int | None = None
+    candidates_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    total_token_count: int | None = None
+    prompt_tokens_details: list[ModalityTokenCount] | None = None
+    cache_tokens_details: list[ModalityTokenCount] | None = None
+    response_tokens_details: list[ModalityTokenCount] | None = None
+    candidates_tokens_details: list[ModalityTokenCount] | None = None
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] | None = None
+    service_tier: str | None = None
+    traffic_type: str | None = None
+
+
+class ServerMessage(Struct):
+    """One frame from the service."""
+
+    setup_complete: SetupComplete | None = None
+    server_content: ServerContent | None = None
+    tool_call: ToolCall | None = None
+    tool_call_cancellation: ToolCallCancellation | None = None
+    go_away: GoAway | None = None
+    session_resumption_update: SessionResumptionUpdate | None = None
+    voice_activity: VoiceActivity | None = None
+    voice_activity_detection_signal: VoiceActivityDetectionSignal | None = None
+    usage_metadata: UsageMetadata | None = None
+    interaction_status: str | None = None
+    error: dict[str, Any] | None = None
