@@ -85,7 +85,7 @@ class DuologueError(Exception):
 class ConfigError(DuologueError, ValueError):
     """An option, argument or file says something that cannot be carried out."""
 
-    _default_phase = "config"
+    _default_phase: Phase = "config"
 
 
 class Unsupported(ConfigError):
@@ -95,19 +95,19 @@ class Unsupported(ConfigError):
 class ConnectError(DuologueError, ConnectionError):
     """The link could not be made: address, TLS, upgrade, or a close before setupComplete."""
 
-    _default_phase = "connect"
+    _default_phase: Phase = "connect"
 
 
 class AuthError(ConnectError):
     """The service refused the API key, token or credentials (which are never printed)."""
 
-    _default_phase = "setup"
+    _default_phase: Phase = "setup"
 
 
 class SetupTimeout(ConnectError):
     """The link is up but setupComplete did not come within ``setup_timeout_s``."""
 
-    _default_phase = "setup"
+    _default_phase: Phase = "setup"
     _default_retryable = True
 
 
@@ -124,7 +124,7 @@ class LinkLost(DuologueError, ConnectionError):
 class SessionClosed(DuologueError):
     """A command was given after the session had ended."""
 
-    _default_phase = "closed"
+    _default_phase: Phase = "closed"
 
 
 class ReplyError(DuologueError):
@@ -162,13 +162,13 @@ class ProtocolError(DuologueError):
 class AudioError(DuologueError, ValueError):
     """A sound file or device cannot be used; the message names it and says what it holds."""
 
-    _default_phase = "audio"
+    _default_phase: Phase = "audio"
 
 
 class ToolError(DuologueError):
     """Raise this inside a tool: its text, and only its text, reaches the model."""
 
-    _default_phase = "tool"
+    _default_phase: Phase = "tool"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

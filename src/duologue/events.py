@@ -6,9 +6,11 @@ durations carry their unit. Events arrive in wire order; ``SessionEnded`` is alw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AudioOutput",

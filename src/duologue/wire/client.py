@@ -34,24 +34,24 @@ __all__ = [
 ]
 
 
-class Empty(Struct):
+class Empty(Struct, frozen=True, kw_only=True):
     """A message whose presence is all it says, ``{}``."""
 
 
-class PrebuiltVoiceConfig(Struct):
+class PrebuiltVoiceConfig(Struct, frozen=True, kw_only=True):
     """One of the service's named voices."""
 
     voice_name: str | None = None
 
 
-class VoiceConfig(Struct):
+class VoiceConfig(Struct, frozen=True, kw_only=True):
     """Which voice speaks."""
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
     replicated_voice_config: dict[str, Any] | None = None
 
 
-class SpeechConfig(Struct):
+class SpeechConfig(Struct, frozen=True, kw_only=True):
     """Voice and language of spoken output."""
 
     voice_config: VoiceConfig | None = None
@@ -59,7 +59,7 @@ class SpeechConfig(Struct):
     multi_speaker_voice_config: dict[str, Any] | None = None
 
 
-class ThinkingConfig(Struct):
+class ThinkingConfig(Struct, frozen=True, kw_only=True):
     """How much the model thinks; models take either budget or level, or neither (see profiles)."""
 
     include_thoughts: bool | None = None
@@ -67,7 +67,7 @@ class ThinkingConfig(Struct):
     thinking_level: str | None = None
 
 
-class GenerationConfig(Struct):
+class GenerationConfig(Struct, frozen=True, kw_only=True):
     """Sampling and output options of ``setup.generationConfig``."""
 
     response_modalities: list[str] | None = None
@@ -86,7 +86,7 @@ class GenerationConfig(Struct):
     translation_config: dict[str, Any] | None = None
 
 
-class AutomaticActivityDetection(Struct):
+class AutomaticActivityDetection(Struct, frozen=True, kw_only=True):
     """How the service tells speech from silence. Unset sensitivities are HIGH on the Developer API."""
 
     disabled: bool | None = None
@@ -96,7 +96,7 @@ class AutomaticActivityDetection(Struct):
     silence_duration_ms: int | None = None
 
 
-class RealtimeInputConfig(Struct):
+class RealtimeInputConfig(Struct, frozen=True, kw_only=True):
     """Activity detection, what an activity does to a running answer, what a turn contains."""
 
     automatic_activity_detection: AutomaticActivityDetection | None = None
@@ -105,27 +105,27 @@ class RealtimeInputConfig(Struct):
     interim_transcript_timestamp_enabled: bool | None = None
 
 
-class SessionResumption(Struct):
+class SessionResumption(Struct, frozen=True, kw_only=True):
     """Asks for handles; with ``handle``, restores that state. Never send ``handle: null``."""
 
     handle: str | None = None
     transparent: bool | None = None
 
 
-class SlidingWindow(Struct):
+class SlidingWindow(Struct, frozen=True, kw_only=True):
     """Cuts old turns away, down to ``target_tokens``."""
 
     target_tokens: Int64 | None = None
 
 
-class ContextWindowCompression(Struct):
+class ContextWindowCompression(Struct, frozen=True, kw_only=True):
     """When and how the context is cut; unset sizes are the service's."""
 
     trigger_tokens: Int64 | None = None
     sliding_window: SlidingWindow | None = None
 
 
-class TranscriptionConfig(Struct):
+class TranscriptionConfig(Struct, frozen=True, kw_only=True):
     """Presence turns transcription on; every field is optional."""
 
     language_codes: list[str] | None = None
@@ -139,20 +139,20 @@ class TranscriptionConfig(Struct):
     adaptation_phrases: list[str] | None = None
 
 
-class ProactivityConfig(Struct):
+class ProactivityConfig(Struct, frozen=True, kw_only=True):
     """Lets the model stay silent when it is not addressed."""
 
     proactive_audio: bool | None = None
     proactive_video: bool | None = None
 
 
-class HistoryConfig(Struct):
+class HistoryConfig(Struct, frozen=True, kw_only=True):
     """Announces that the first clientContent is history, not a request."""
 
     initial_history_in_client_content: bool | None = None
 
 
-class Setup(Struct):
+class Setup(Struct, frozen=True, kw_only=True):
     """The first message, and only the first."""
 
     model: str = ""
@@ -172,14 +172,14 @@ class Setup(Struct):
     labels: dict[str, str] | None = None
 
 
-class ClientContent(Struct):
+class ClientContent(Struct, frozen=True, kw_only=True):
     """Turns appended to the history; interrupts a running generation. See the profile for when."""
 
     turns: list[Content] | None = None
     turn_complete: bool | None = None
 
 
-class RealtimeInput(Struct):
+class RealtimeInput(Struct, frozen=True, kw_only=True):
     """Sound, pictures, text and activity marks; one sub-field a message."""
 
     audio: Blob | None = None
@@ -191,26 +191,26 @@ class RealtimeInput(Struct):
     media_chunks: list[Blob] | None = None
 
 
-class ToolResponse(Struct):
+class ToolResponse(Struct, frozen=True, kw_only=True):
     """Answers to function calls."""
 
     function_responses: list[FunctionResponse] | None = None
 
 
-class ToolList(Struct):
+class ToolList(Struct, frozen=True, kw_only=True):
     """The inner object of ``contextUpdate.tools``."""
 
     tools: list[Tool] | None = None
 
 
-class ContextUpdate(Struct):
+class ContextUpdate(Struct, frozen=True, kw_only=True):
     """Replaces instruction or tools while the session runs, on models that have it."""
 
     system_instruction: Content | None = None
     tools: ToolList | None = None
 
 
-class ClientMessage(Struct):
+class ClientMessage(Struct, frozen=True, kw_only=True):
     """One frame from the client: exactly one of these is set."""
 
     setup: Setup | None = None

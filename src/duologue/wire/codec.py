@@ -142,7 +142,8 @@ def _json_values(frame: bytes | str) -> list[dict[str, Any]]:
             raise ProtocolError(f"a frame of {len(text)} characters is not JSON: {error}") from error
         if not isinstance(value, dict):
             raise ProtocolError(f"a frame holds a JSON {type(value).__name__} where an object belongs")
-        values.append(value)
+        message: dict[str, Any] = value
+        values.append(message)
     if not values:
         raise ProtocolError("a frame is empty")
     return values

@@ -41,7 +41,7 @@ class Struct(
     """Base of every wire struct: frozen, camelCase on the wire, absent when at its default."""
 
 
-class Blob(Struct):
+class Blob(Struct, frozen=True, kw_only=True):
     """Bytes with a type. ``data`` stays base64 text until somebody wants it (see ``codec``)."""
 
     mime_type: str = ""
@@ -49,7 +49,7 @@ class Blob(Struct):
     display_name: str | None = None
 
 
-class FileData(Struct):
+class FileData(Struct, frozen=True, kw_only=True):
     """A file by reference."""
 
     file_uri: str = ""
@@ -57,7 +57,7 @@ class FileData(Struct):
     display_name: str | None = None
 
 
-class FunctionCall(Struct):
+class FunctionCall(Struct, frozen=True, kw_only=True):
     """A call the model asks for; ids are opaque, arguments arrive whole."""
 
     id: str | None = None
@@ -65,7 +65,7 @@ class FunctionCall(Struct):
     args: dict[str, Any] | None = None
 
 
-class FunctionResponse(Struct):
+class FunctionResponse(Struct, frozen=True, kw_only=True):
     """The answer to a call. ``scheduling`` and ``will_continue`` are for NON_BLOCKING calls only."""
 
     id: str | None = None
@@ -76,7 +76,7 @@ class FunctionResponse(Struct):
     parts: list[dict[str, Any]] | None = None
 
 
-class Part(Struct):
+class Part(Struct, frozen=True, kw_only=True):
     """One piece of content: exactly one of its kinds, plus the ``thought`` marker."""
 
     text: str | None = None
@@ -92,14 +92,14 @@ class Part(Struct):
     part_metadata: dict[str, Any] | None = None
 
 
-class Content(Struct):
+class Content(Struct, frozen=True, kw_only=True):
     """What one side said: ordered parts and, where given, a role."""
 
     parts: list[Part] | None = None
     role: str | None = None
 
 
-class FunctionDeclaration(Struct):
+class FunctionDeclaration(Struct, frozen=True, kw_only=True):
     """A function the model may call. ``parameters`` is Google's own schema dialect."""
 
     name: str = ""
@@ -111,7 +111,7 @@ class FunctionDeclaration(Struct):
     behavior: str | None = None
 
 
-class Tool(Struct):
+class Tool(Struct, frozen=True, kw_only=True):
     """One entry of ``setup.tools``: function declarations or one of Google's own tools."""
 
     function_declarations: list[FunctionDeclaration] | None = None

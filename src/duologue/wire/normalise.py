@@ -54,13 +54,14 @@ def normalise(value: Any, cls: type[Struct], unknown: list[str], path: str = "")
         path: Where ``value`` stands, for those paths.
     """
     if isinstance(value, list):
-        items = typing.cast("list[Any]", value)
+        items: list[Any] = value
         return [normalise(item, cls, unknown, path) for item in items if item is not None]
     if not isinstance(value, dict):
         return value
     plan = _plan(cls)
     result: dict[str, Any] = {}
-    for name, child in typing.cast("dict[str, Any]", value).items():
+    given: dict[str, Any] = value
+    for name, child in given.items():
         if child is None:
             continue
         here = f"{path}.{name}" if path else name

@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 
-class SetupComplete(Struct):
+class SetupComplete(Struct, frozen=True, kw_only=True):
     """The answer to ``setup``: empty on the Developer API, with an id on Vertex."""
 
     session_id: str | None = None
     voice_consent_signature: dict[str, Any] | None = None
 
 
-class Transcription(Struct):
+class Transcription(Struct, frozen=True, kw_only=True):
     """A fragment of what was said. The leading blank belongs to the fragment."""
 
     text: str | None = None
@@ -44,7 +44,7 @@ class Transcription(Struct):
     end_offset: Duration | None = None
 
 
-class ServerContent(Struct):
+class ServerContent(Struct, frozen=True, kw_only=True):
     """The model's part of the conversation and the marks around it; may be empty."""
 
     model_turn: Content | None = None
@@ -61,25 +61,25 @@ class ServerContent(Struct):
     url_context_metadata: dict[str, Any] | None = None
 
 
-class ToolCall(Struct):
+class ToolCall(Struct, frozen=True, kw_only=True):
     """Function calls the client is to carry out; several at once are parallel calls."""
 
     function_calls: list[FunctionCall] | None = None
 
 
-class ToolCallCancellation(Struct):
+class ToolCallCancellation(Struct, frozen=True, kw_only=True):
     """Calls whose results are no longer wanted."""
 
     ids: list[str] | None = None
 
 
-class GoAway(Struct):
+class GoAway(Struct, frozen=True, kw_only=True):
     """The connection will be ended after ``time_left``."""
 
     time_left: Duration | None = None
 
 
-class SessionResumptionUpdate(Struct):
+class SessionResumptionUpdate(Struct, frozen=True, kw_only=True):
     """A handle for the state at this moment, or word that there is none now."""
 
     new_handle: str | None = None
@@ -87,27 +87,27 @@ class SessionResumptionUpdate(Struct):
     last_consumed_client_message_index: Int64 | None = None
 
 
-class VoiceActivity(Struct):
+class VoiceActivity(Struct, frozen=True, kw_only=True):
     """``type`` is ACTIVITY_START or ACTIVITY_END."""
 
     type: str | None = None
     audio_offset: Duration | None = None
 
 
-class VoiceActivityDetectionSignal(Struct):
+class VoiceActivityDetectionSignal(Struct, frozen=True, kw_only=True):
     """``vad_signal_type`` ends in _SOS or _EOS; only where asked for."""
 
     vad_signal_type: str | None = None
 
 
-class ModalityTokenCount(Struct):
+class ModalityTokenCount(Struct, frozen=True, kw_only=True):
     """Tokens of one modality; the count may be missing."""
 
     modality: str | None = None
     token_count: int | None = None
 
 
-class UsageMetadata(Struct):
+class UsageMetadata(Struct, frozen=True, kw_only=True):
     """Token counts. The Developer API says response*, Vertex says candidates*."""
 
     prompt_token_count: int | None = None
@@ -126,7 +126,7 @@ class UsageMetadata(Struct):
     traffic_type: str | None = None
 
 
-class ServerMessage(Struct):
+class ServerMessage(Struct, frozen=True, kw_only=True):
     """One frame from the service."""
 
     setup_complete: SetupComplete | None = None

@@ -1,0 +1,102 @@
+"""Where to connect and with which headers.
+
+The key travels as the header ``x-goog-api-key``, never in the URL, so that no URL needs scrubbing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from duologue.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DEFAULT_API_VERSION", "DEVELOPER_BASE_URL", "Endpoint", "developer_endpoint", "is_loopback"]
+
+DEVELOPER_BASE_URL = "https://generativelanguage.googleapis.com"
+DEFAULT_API_VERSION = "v1beta"
+_METHOD = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
+_WS_SCHEMES = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A WebSocket URL and the headers of its upgrade; headers are never shown."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def secure(self) -> bool:
+        """Whether the link is encrypted."""
+        return self.url.startswith("wss:")
+
+    @property
+    def host(self) -> str:
+        """Host and port, for messages."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+
+def is_loopback(host: str | None) -> bool:
+    """Tell whether ``host`` is this machine by its very name or address; nothing is looked up."""
+    if not host:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def developer_endpoint(
+    *,
+    api_key: str,
+    base_url: str | None = None,
+    api_version: str = DEFAULT_API_VERSION,
+    allow_insecure: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Endpoint:
+    """Return the Developer API's endpoint.
+
+    Args:
+        api_key: Sent as a header.
+        base_url: ``http(s)://`` or ``ws(s)://`` host with an optional path prefix; None is Google's.
+        api_version: ``v1``, ``v1beta`` or ``v1alpha``.
+        allow_insecure: Permits an unencrypted link to another host than loopback.
+        headers: Added to the upgrade request; cannot replace the key.
+
+    Raises:
+        ConfigError: A URL that is none, an unencrypted one off loopback, or a key no header can hold.
+    """
+    base = base_url if base_url is not None else DEVELOPER_BASE_URL
+    try:
+        parts = urlsplit(base)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"base_url is not a URL: {error}") from error
+    scheme = _WS_SCHEMES.get(parts.scheme.lower())
+    if scheme is None or not host:
+        msg = f"base_url {_shown(base)!r} needs a scheme and a host, such as https://example.com or ws://127.0.0.1:8080"
+        raise ConfigError(msg)
+    if parts.username or parts.query or parts.fragment:
+        raise ConfigError("base_url must not carry a user, a query or a fragment: give the key as api_key")
+    if scheme == "ws" and not allow_insecure and not is_loopback(host):
+        msg = (
+            f"base_url {_shown(base)!r} would send the key and the conversation unencrypted to another machine; "
+            "use https:// or wss://, or pass allow_insecure=True"
+        )
+        raise ConfigError(msg)
+    if not api_key or not api_key.isascii() or any(c.isspace() or not c.isprintable() for c in api_key):
+        raise ConfigError("the API key is empty or holds blanks or characters no HTTP header can carry")
+    path = parts.path.rstrip("/") + _METHOD.format(version=api_version)
+    return Endpoint(f"{scheme}://{parts.netloc}{path}", {**(headers or {}), "x-goog-api-key": api_key})
+
+
+def _shown(url: str) -> str:
+    """Return a URL fit for a message: without what may be a secret."""
+    return url.partition("?")[0].rpartition("@")[2]
