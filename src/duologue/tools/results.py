@@ -1,0 +1,58 @@
+"""What tools return, as the response object the model is sent."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+__all__ = ["ResultError", "response_of"]
+
+
+class ResultError(Exception):
+    """A tool returned what cannot be sent; the text may be told to the model."""
+
+
+def response_of(result: object, max_bytes: int) -> dict[str, Any]:
+    """Make a tool's result a JSON object.
+
+    Dataclasses, TypedDicts, msgspec structs, pydantic models, enums, dates, UUIDs, sets and decimals
+    are converted, bytes become base64 text. A result that is a JSON object then is the response
+    itself; anything else becomes ``{"output": result}``. Nothing is cut: half a JSON value misleads,
+    so a result over the cap is an error that tells both sizes.
+
+    Args:
+        result: What the tool returned.
+        max_bytes: Largest response, as UTF-8 JSON.
+
+    Raises:
+        ResultError: It cannot be converted (names the type), or is too large.
+
+    Source:
+        Live API reference, FunctionResponse.response.
+    """
+    import msgspec
+
+    try:
+        encoded = msgspec.json.encode(result, enc_hook=_foreign)
+    except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+        name = exc.args[0] if isinstance(exc, _NotJsonError) else type(result).__name__
+        msg = f"The tool ran, but its result holds a {name}, which cannot be sent as JSON."
+        raise ResultError(msg) from exc
+    value: object = msgspec.json.decode(encoded)
+    response = cast("dict[str, Any]", value) if isinstance(value, dict) else {"output": value}
+    overhead = 0 if isinstance(value, dict) else len('{"output":}')
+    size = len(encoded) + overhead
+    if size > max_bytes:
+        msg = f"The tool ran, but its result is too large to send: {size} bytes, at most {max_bytes}. Ask for less."
+        raise ResultError(msg)
+    return response
+
+
+class _NotJsonError(TypeError):
+    """Carries the name of the type that has no JSON form."""
+
+
+def _foreign(value: object) -> object:
+    dump = getattr(value, "model_dump", None)  # pydantic's; it needn't be imported to be recognised
+    if callable(dump):
+        return dump(mode="json")
+    raise _NotJsonError(type(value).__name__)
