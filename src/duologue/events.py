@@ -34,6 +34,7 @@ __all__ = [
     "TokenUsage",
     "ToolCall",
     "ToolCallCancelled",
+    "ToolCallOutcome",
     "ToolResult",
     "Transcript",
     "TurnCompleted",

@@ -1,0 +1,81 @@
+"""One generation: the model's part of a turn, from its first content to its one end."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from duologue.core.machine import Machine, Table
+
+__all__ = ["GENERATION_TABLE", "OUTPUT_BYTES_PER_MS", "Generation", "GenerationState"]
+
+OUTPUT_BYTES_PER_MS = 48
+"""24 kHz, 16 bit, mono: the only sound the service sends."""
+
+
+class GenerationState(Enum):
+    """Where a generation is."""
+
+    CREATED = auto()
+    """It has an id and no content yet."""
+    STREAMING = auto()
+    """Content arrives and is delivered."""
+    DISCARDING = auto()
+    """The application interrupted it; what still comes is discarded and counted."""
+    ENDED = auto()
+    """Nothing of it will come any more."""
+
+
+GENERATION_TABLE: Table[GenerationState] = {
+    GenerationState.CREATED: frozenset(
+        {GenerationState.STREAMING, GenerationState.DISCARDING, GenerationState.ENDED}
+    ),
+    GenerationState.STREAMING: frozenset({GenerationState.DISCARDING, GenerationState.ENDED}),
+    GenerationState.DISCARDING: frozenset({GenerationState.ENDED}),
+    GenerationState.ENDED: frozenset(),
+}
+
+
+class Generation:
+    """What the core remembers of a generation; the sound itself is not kept."""
+
+    __slots__ = ("audio_bytes", "first_audio_at", "id", "machine", "played_ms", "produced", "silenced_at_ms")
+
+    def __init__(self, generation_id: str) -> None:
+        self.id = generation_id
+        self.machine = Machine(GENERATION_TABLE, GenerationState.CREATED)
+        self.audio_bytes = 0
+        self.first_audio_at: float | None = None
+        self.played_ms: int | None = None
+        """What sinks reported; None when none did."""
+        self.silenced_at_ms: int | None = None
+        """What had been heard when it was interrupted; None when it was not."""
+        self.produced: set[str] = set()
+        """Kinds of content it had: "audio", "text", "transcript", "thought", "call"."""
+
+    @property
+    def state(self) -> GenerationState:
+        """The machine's state."""
+        return self.machine.state
+
+    @property
+    def audio_ms(self) -> int:
+        """Length of the sound delivered."""
+        return self.audio_bytes // OUTPUT_BYTES_PER_MS
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was cut off, by either side."""
+        return self.silenced_at_ms is not None
+
+    def heard(self, now: float) -> tuple[int, bool]:
+        """Return (milliseconds heard, whether that is an estimate).
+
+        The estimate assumes playback from the first sound on, without a pause.
+        """
+        if self.silenced_at_ms is not None:
+            return self.silenced_at_ms, self.played_ms is None
+        if self.played_ms is not None:
+            return min(self.played_ms, self.audio_ms), False
+        if self.first_audio_at is None:
+            return 0, True
+        return min(self.audio_ms, max(0, round((now - self.first_audio_at) * 1000))), True
