@@ -106,6 +106,29 @@ async def test_a_child_killed_between_jobs_is_replaced() -> None:
     await worker.aclose()
 
 
+async def test_a_leaky_child_is_renewed_without_a_wait() -> None:
+    worker = Worker(FACTORY, renew_after_jobs=3)
+    pids = []
+    for _ in range(3):
+        pids.append((await worker.call({"do": "echo"})).params["pid"])
+    assert len(set(pids)) == 1
+    old = worker.pid
+    while worker.pid == old:
+        await asyncio.sleep(0.01)
+    assert (await worker.call({"do": "echo"})).params["pid"] == worker.pid
+    await worker.aclose()
+    assert old is not None
+    assert not _exists(old)
+
+
+async def test_closing_while_it_renews_leaves_no_child() -> None:
+    worker = Worker(FACTORY, renew_after_jobs=1)
+    await worker.call({"do": "echo"})
+    await asyncio.sleep(0.01)
+    await worker.aclose()
+    assert worker.pid is None
+
+
 async def test_errors_of_the_job_keep_their_class() -> None:
     worker = Worker(FACTORY, name="ears")
     with pytest.raises(ConfigError, match="refused"):

@@ -22,7 +22,7 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
@@ -90,6 +90,8 @@ class Worker:
         max_waiting: How many jobs may wait or run; one more raises ``QueueFull``.
         start_timeout_s: How long starting and loading may take.
         call_timeout_s: How long one job may take; then the child is killed.
+        renew_after_jobs: Replace the child after so many jobs, for a library that leaks; the new one
+            is started beside the old one, so nobody waits for it. None: never.
     """
 
     def __init__(
@@ -101,14 +103,17 @@ class Worker:
         max_waiting: int = 256,
         start_timeout_s: float = 120.0,
         call_timeout_s: float = 120.0,
+        renew_after_jobs: int | None = None,
     ) -> None:
         self._spec = _Spec(name, factory, json.dumps(dict(options or {})), start_timeout_s, call_timeout_s)
         self._max_waiting = max_waiting
+        self._renew_after_jobs = renew_after_jobs
         self._waiting = 0
+        self._jobs = 0
         self._turn = asyncio.Lock()
         self._start = asyncio.Lock()
         self._link: _Link | None = None
-        self._warming: asyncio.Task[None] | None = None
+        self._background: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
@@ -123,13 +128,30 @@ class Worker:
         Raises:
             RuntimeError: No event loop is running.
         """
-        if self._closed or self._warming is not None or self._link is not None:
+        if self._link is None:
+            self._in_background(self._warm())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._closed or (self._background is not None and not self._background.done()):
+            work.close()
             return
-        self._warming = asyncio.get_running_loop().create_task(self._warm(), name=f"warm {self._spec.name}")
+        self._background = asyncio.get_running_loop().create_task(work, name=f"start {self._spec.name}")
 
     async def _warm(self) -> None:
         with contextlib.suppress(DuologueError):
             await self.started()
+
+    async def _renew(self) -> None:
+        with contextlib.suppress(DuologueError):
+            fresh = await _open_link(self._spec)
+            try:
+                async with self._turn:
+                    old, self._link = self._link, fresh
+            except BaseException:
+                await fresh.aclose()
+                raise
+            if old is not None:
+                await old.aclose()
 
     async def started(self) -> dict[str, Any]:
         """Start the child if none runs and wait until it has loaded; return its figures.
@@ -159,6 +181,9 @@ class Worker:
                 return await self._call_twice(dict(params), blob)
         finally:
             self._waiting -= 1
+            self._jobs += 1
+            if self._renew_after_jobs is not None and self._jobs % self._renew_after_jobs == 0:
+                self._in_background(self._renew())
 
     async def _call_twice(self, params: dict[str, Any], blob: bytes) -> Answer:
         try:
@@ -184,9 +209,9 @@ class Worker:
     async def aclose(self) -> None:
         """End the child and wait for it; idempotent, never raises. Jobs under way raise ``WorkerError``."""
         self._closed = True
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.wait([self._warming])
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background])
         async with self._start:
             link, self._link = self._link, None
         if link is not None:

@@ -26,6 +26,7 @@ WINDOW_SAMPLES = 512
 """32 ms at 16 kHz, the window Silero takes as well."""
 
 _SILENCE_DBFS = -96.0
+_QUIET_ROOM_DBFS = -70.0
 _FULL_SCALE = 32768.0
 
 
@@ -67,12 +68,13 @@ class EnergyDetector:
         self._margin_db = margin_db
         self._threshold_dbfs = threshold_dbfs
         windows = max(1, round(memory_s * 16_000 / WINDOW_SAMPLES))
-        self._levels: deque[float] = deque(maxlen=windows)
+        # Until it has heard the room it takes it to be quiet: speech may start at the first window.
+        self._levels = deque([_QUIET_ROOM_DBFS], maxlen=windows)
 
     @property
     def floor_dbfs(self) -> float:
         """The quietest level of the last ``memory_s`` seconds."""
-        return min(self._levels, default=_SILENCE_DBFS)
+        return min(self._levels)
 
     def __call__(self, window: bytes) -> float:
         """Return the probability (0..1) that this window, s16le mono 16 kHz, holds speech.
@@ -86,10 +88,8 @@ class EnergyDetector:
                 f"this one {len(window)} bytes; cut the sound first"
             )
         level = level_dbfs(window)
-        # Before anything was heard the room is taken to be quiet: speech may start at the first window.
-        floor = self.floor_dbfs
         self._levels.append(level)
-        needed = max(floor + self._margin_db, self._threshold_dbfs)
+        needed = max(self.floor_dbfs + self._margin_db, self._threshold_dbfs)
         return 1 / (1 + math.exp((needed - level) / 2))
 
 
