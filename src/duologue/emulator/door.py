@@ -42,7 +42,7 @@ _protocol_log = logging.getLogger("duologue.emulator.websocket")
 _protocol_log.setLevel(logging.WARNING)
 
 _READ_BYTES = 256 * 1024
-# asyncio's own high-water mark: under it drain() returns at once.
+# The high-water mark: under it drain() returns at once (asyncio's own is another with TLS than without).
 _BACKLOG_WATCHED_BYTES = 64 * 1024
 _MAX_REASON_BYTES = 123
 _TLS_HANDSHAKE_TIMEOUT_S = 10.0
@@ -120,6 +120,7 @@ class Link:
         self._fragments_opcode = Opcode.BINARY
         self._backlog_watch: asyncio.Task[None] | None = None
         self._closing_timer: asyncio.TimerHandle | None = None
+        writer.transport.set_write_buffer_limits(high=_BACKLOG_WATCHED_BYTES)
 
     @property
     def is_open(self) -> bool:
@@ -211,6 +212,7 @@ class Link:
                 # We are failing the connection. Closing with input unread would send a reset that can
                 # overtake our close frame, so reading goes on until the peer hangs up or time is up.
                 self._writer.write_eof()
+        # With TLS one helping of it may be in the transport beneath, unseen, until more is written.
         waiting_bytes = self._writer.transport.get_write_buffer_size()
         if waiting_bytes > self._limits.backlog_bytes:
             _log.warning("dropping a client that does not read: %d bytes are waiting for it", waiting_bytes)
