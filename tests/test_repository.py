@@ -30,6 +30,7 @@ TASK_OWNERS = {
     "io/driver.py": "the one task a session is",
     "tools/runner.py": "a tool that may outlive its time limit, kept until it has ended",
     "emulator/door.py": "a connection, kept by the server until it has ended; the watch over its backlog",
+    "emulator/session.py": "the asks of a session's rules, cancelled with it",
     "emulator/workers.py": "reader and warm-up of a worker process, ended when it is closed",
 }
 
@@ -354,16 +355,32 @@ def quirk_rows() -> list[list[str]]:
 
 
 def test_quirks_are_complete_rows() -> None:
-    ids = []
+    numbers, names = [], []
     for row in quirk_rows():
         assert len(row) == 6, row
-        found = re.fullmatch(r'<a id="q-(\d{3})"></a>Q-(\d{3})', row[0])
+        found = re.fullmatch(r'<a id="q-(\d{3})"></a>Q-(\d{3})<br>Q-([a-z0-9-]+)', row[0])
         assert found, row[0]
         assert found[1] == found[2]
         assert all(row), row
         assert row[5] in {"recorded", "documented", "reported", "guessed"}, row[0]
-        ids.append(int(found[1]))
-    assert len(ids) == len(set(ids))
+        numbers.append(int(found[1]))
+        names.append(found[3])
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    assert len(names) == len(set(names))
+
+
+def test_quirks_named_in_code_are_in_the_register() -> None:
+    """``Q-late-content`` in a comment is a promise that one can look it up."""
+    known = set(re.findall(r"Q-[a-z0-9-]+", "".join(row[0] for row in quirk_rows())))
+    named = {
+        f"{name_of(path)}: {name}"
+        for folder in ("src", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__)
+        for name in re.findall(r"\bQ-[a-z0-9][a-z0-9-]*[a-z0-9]", path.read_text(encoding="utf-8"))
+        if name not in known
+    }
+    assert not named
 
 
 def exists_as_module(name: str) -> bool:
@@ -374,7 +391,7 @@ def test_quirks_name_rooms_and_tests_that_exist() -> None:
     """The register points at code; when code moves, so does its row."""
     astray = []
     for row in quirk_rows():
-        quirk = row[0][-5:]
+        quirk = row[0].partition("<br>")[2]
         astray += [
             f"{quirk}: {name}" for name in re.findall(r"`([^`]+)`", row[3]) if not exists_as_module(name)
         ]
