@@ -1,0 +1,53 @@
+"""A connected TCP socket, with one time-out for name and connection together."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from duologue.errors import ConnectError
+
+__all__ = ["open_socket"]
+
+
+async def open_socket(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Return a non-blocking socket connected to ``host``, trying its addresses in order.
+
+    Raises:
+        ConnectError: No such host, nobody listens, or not within ``timeout_s``.
+    """
+    where = f"{host}:{port}"
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _first_that_answers(host, port)
+    except TimeoutError as error:
+        msg = f"{where} did not accept a connection within {timeout_s:g} s"
+        raise ConnectError(msg, phase="connect", retryable=True) from error
+    except socket.gaierror as error:
+        raise ConnectError(
+            f"the name {host!r} cannot be resolved: {error.strerror}", phase="connect"
+        ) from error
+    except OSError as error:
+        msg = f"the connection to {where} failed: {error.strerror or error}"
+        raise ConnectError(msg, phase="connect", retryable=True) from error
+
+
+async def _first_that_answers(host: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    last: OSError = OSError("the name has no address")
+    for family, kind, protocol, _, address in infos:
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        try:
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            last = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise last

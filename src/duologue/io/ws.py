@@ -1,0 +1,213 @@
+"""Links over real sockets, by ``websockets`` or, when installed, ``picows`` with the same API.
+
+What both get here, because users were hurt by the defaults: no client-side ping kill (the service
+answers pings after 8 to 30 s), no compression, frames to 16 MiB, no redirects (a library would carry the
+key along), a time-out for connecting and another for the upgrade, and one :class:`LinkLost` whatever the
+library calls the end of a link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from duologue import __version__
+from duologue.errors import AuthError, ConfigError, ConnectError, LinkLost
+from duologue.io.sockets import open_socket
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from duologue.config import SessionOptions
+    from duologue.wire.endpoint import Endpoint
+
+__all__ = ["WebSocketTransport", "available_libraries"]
+
+Library = Literal["auto", "websockets", "picows"]
+
+_REDIRECTS = range(300, 400)
+_REFUSED = (401, 403)
+
+
+def available_libraries() -> list[str]:
+    """Return the WebSocket libraries that are installed, the preferred one first."""
+    from importlib.util import find_spec
+
+    return [name for name in ("picows", "websockets") if find_spec(name) is not None]
+
+
+class WebSocketTransport:
+    """Opens WebSocket links.
+
+    Args:
+        ssl_context: Trusts other certificates than the system's; None is the default context.
+        library: Overrides ``SessionOptions.websocket_library``.
+    """
+
+    def __init__(self, *, ssl_context: ssl.SSLContext | None = None, library: Library | None = None) -> None:
+        self._ssl_context = ssl_context
+        self._library: Library | None = library
+
+    async def connect(self, endpoint: Endpoint, options: SessionOptions) -> WebSocketLink:
+        """Open a link; see :class:`~duologue.io.transport.Transport`."""
+        name = self._library or options.websocket_library
+        module = _load(name)
+        where = endpoint.host
+        try:
+            connection = await self._open(module, endpoint, options)
+        except TimeoutError as error:
+            msg = f"{where} did not finish the WebSocket upgrade within {options.upgrade_timeout_s:g} s"
+            raise ConnectError(msg, phase="upgrade", retryable=True) from error
+        except Exception as error:  # one mapping point for two libraries' exception trees
+            raise _connect_error(error, module, where) from error
+        return WebSocketLink(connection, module, options.close_timeout_s)
+
+    async def _open(self, module: ModuleType, endpoint: Endpoint, options: SessionOptions) -> Any:
+        arguments: dict[str, Any] = {
+            "additional_headers": dict(endpoint.headers),
+            "user_agent_header": f"duologue/{__version__}",
+            "compression": None,
+            "ping_interval": None,
+            "ping_timeout": None,
+            "close_timeout": options.close_timeout_s,
+            "open_timeout": options.upgrade_timeout_s,
+            "max_size": options.max_message_bytes,
+            "max_queue": 64,
+        }
+        if endpoint.secure:
+            arguments["ssl"] = self._ssl_context or ssl.create_default_context()
+            arguments["ssl_handshake_timeout"] = options.connect_timeout_s
+        url = urlsplit(endpoint.url)
+        if not _proxied(url.scheme, url.hostname or ""):
+            port = url.port or (443 if endpoint.secure else 80)
+            arguments["sock"] = await open_socket(url.hostname or "", port, options.connect_timeout_s)
+            arguments["proxy"] = None
+        try:
+            async with asyncio.timeout(options.connect_timeout_s + options.upgrade_timeout_s):
+                return await _connector(module)(endpoint.url, **arguments)
+        except BaseException:
+            if "sock" in arguments:
+                arguments["sock"].close()
+            raise
+
+
+class WebSocketLink:
+    """One open link over either library."""
+
+    def __init__(self, connection: Any, module: ModuleType, close_timeout_s: float) -> None:
+        self._connection = connection
+        self._closed_error: type[Exception] = module.ConnectionClosed
+        self._close_timeout_s = close_timeout_s
+
+    async def send(self, frame: bytes) -> None:
+        """Write one text message."""
+        try:
+            await self._connection.send(frame, text=True)
+        except self._closed_error as error:
+            raise _link_lost(error) from error
+        except (OSError, EOFError) as error:
+            raise LinkLost(f"the link broke: {error}", code=1006) from error
+
+    async def receive(self) -> bytes | str:
+        """Return the next message as bytes."""
+        try:
+            message: bytes | str = await self._connection.recv(decode=False)
+        except self._closed_error as error:
+            raise _link_lost(error) from error
+        except (OSError, EOFError) as error:
+            raise LinkLost(f"the link broke: {error}", code=1006) from error
+        return message
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close in good order; gives up after the close time-out."""
+        with contextlib.suppress(Exception):  # a link that cannot even be closed is closed
+            async with asyncio.timeout(self._close_timeout_s + 0.5):
+                await self._connection.close(code, reason)
+
+
+def _load(name: Library) -> ModuleType:
+    wanted = ("picows", "websockets") if name == "auto" else (name,)
+    for candidate in wanted:
+        try:
+            if candidate == "picows":
+                import picows.websockets as module
+            else:
+                import websockets as module  # type: ignore[no-redef]
+        except ImportError:
+            continue
+        return module
+    raise ConfigError(f'the WebSocket library {name!r} is not installed: pip install "duologue[fast]"')
+
+
+def _connector(module: ModuleType) -> Any:
+    """Return the library's ``connect`` with redirects turned off."""
+    if module.__name__.startswith("picows"):
+
+        def connect_picows(url: str, **arguments: Any) -> Any:
+            return module.connect(url, max_redirects=0, **arguments)
+
+        return connect_picows
+    from websockets.asyncio.client import connect
+
+    class Direct(connect):
+        """``connect`` that takes a redirect for the error it is here."""
+
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc
+
+    return Direct
+
+
+def _proxied(scheme: str, host: str) -> bool:
+    """Tell whether the environment names a proxy for this host."""
+    proxies = getproxies()
+    kinds = ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all")
+    return any(kind in proxies for kind in kinds) and not proxy_bypass(host)
+
+
+def _link_lost(error: Exception) -> LinkLost:
+    """Return the peer's code and reason: 1005 for a close frame without, 1006 for none at all."""
+    received: Any = getattr(error, "rcvd", None)
+    sent: Any = getattr(error, "sent", None)
+    if received is not None:
+        code, reason = int(received.code), str(received.reason or "")
+        return LinkLost(f"the service closed the link: {code} {reason}".rstrip(), code=code, reason=reason)
+    if sent is not None and int(sent.code) == 1009:
+        return LinkLost("a frame was larger than max_message_bytes", code=1009, retryable=False)
+    return LinkLost("the link broke without a close frame", code=1006)
+
+
+def _connect_error(error: Exception, module: ModuleType, where: str) -> ConnectError | ConfigError:
+    if isinstance(error, (ConnectError, ConfigError)):
+        return error
+    status = _http_status(error)
+    if status is not None:
+        return _status_error(status, where)
+    if isinstance(error, ssl.SSLError) or "SSL" in str(error):
+        words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+        return ConnectError(f"TLS with {where} failed: {words}", phase="tls", reason=str(words))
+    if isinstance(error, module.InvalidHandshake | module.ProtocolError | EOFError):
+        return ConnectError(f"{where} does not answer as a WebSocket server: {error}", phase="upgrade")
+    if isinstance(error, OSError):
+        return ConnectError(f"the connection to {where} failed: {error}", phase="connect", retryable=True)
+    return ConnectError(f"connecting to {where} failed: {type(error).__name__}: {error}", phase="connect")
+
+
+def _http_status(error: Exception) -> int | None:
+    response: Any = getattr(error, "response", None)
+    status: Any = getattr(response, "status_code", None) or getattr(response, "status", None)
+    return int(status) if status is not None else None
+
+
+def _status_error(status: int, where: str) -> ConnectError:
+    if status in _REDIRECTS:
+        msg = f"{where} answers with a redirect (HTTP {status}); redirects are refused, since they would carry the key along"
+        return ConnectError(msg, code=status, phase="upgrade")
+    if status in _REFUSED:
+        return AuthError(f"{where} refuses the credentials (HTTP {status})", code=status, phase="upgrade")
+    msg = f"{where} refuses the WebSocket upgrade (HTTP {status}): check base_url and api_version"
+    return ConnectError(msg, code=status, phase="upgrade", retryable=status >= 500)
