@@ -93,9 +93,10 @@ def resolve(hint: Any, owner: object, at: str) -> Any:
     Raises:
         ConfigError: A name in it does not exist at run time.
     """
-    namespace: dict[str, Any] = getattr(owner, "__globals__", None) or vars(
-        sys.modules.get(getattr(owner, "__module__", ""), types)
-    )
+    namespace: dict[str, Any] | None = getattr(owner, "__globals__", None)
+    if namespace is None:
+        module = sys.modules.get(getattr(owner, "__module__", ""))
+        namespace = vars(module) if module is not None else {}
     holder = types.SimpleNamespace(__annotations__={"hint": hint})
     try:
         return typing.get_type_hints(holder, globalns=namespace, include_extras=True)["hint"]
@@ -120,7 +121,7 @@ def _shape(hint: Any, context: _Context) -> Shape:
         return foreign
     origin = get_origin(hint)
     if type(hint).__name__ == "TypeAliasType":  # a `type X = ...` statement, Python 3.12 and newer
-        return _shape(hint.__value__, context)
+        return _shape(cast("Any", hint).__value__, context)
     if origin is Annotated:
         return _annotated(hint, context)
     if origin is Literal:
@@ -199,13 +200,19 @@ def _dataclass(hint: type[Any], context: _Context) -> Shape:
         if not field.init:
             continue
         place = context.field(field.name)
-        owner = next(
-            (base for base in hint.__mro__ if field.name in vars(base).get("__annotations__", ())), hint
-        )
+        owner = _owner(hint, field)
         shape = describe(_shape(resolve(field.type, owner, place.at), place), docs.parameters.get(field.name))
         default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         fields[field.name] = Field(shape, required=not default)
     return _record(fields, hint, context)
+
+
+def _owner(hint: type[Any], field: dataclasses.Field[Any]) -> type[Any]:
+    """Find the class that wrote a field: its module is where a string hint has its names from."""
+    for base in reversed(hint.__mro__):
+        if vars(base).get("__dataclass_fields__", {}).get(field.name) is field:
+            return base
+    return hint
 
 
 def _typed_dict(hint: type[Any], context: _Context) -> Shape:

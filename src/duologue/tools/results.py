@@ -35,7 +35,7 @@ def response_of(result: object, max_bytes: int) -> dict[str, Any]:
         encoded = msgspec.json.encode(result, enc_hook=_foreign)
     except (TypeError, ValueError, OverflowError, RecursionError) as exc:
         name = exc.args[0] if isinstance(exc, _NotJsonError) else type(result).__name__
-        msg = f"The tool ran, but its result holds a {name}, which cannot be sent as JSON."
+        msg = f"The tool ran, but its result holds a value of type {name}, which has no JSON form."
         raise ResultError(msg) from exc
     value: object = msgspec.json.decode(encoded)
     response = cast("dict[str, Any]", value) if isinstance(value, dict) else {"output": value}

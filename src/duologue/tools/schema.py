@@ -120,14 +120,16 @@ class _Translation:
             trail = (*trail, reference)
             target, trail = self._inline(self._resolve(reference, at), at, trail)
             merged = {**target, **merged}
-        for part in merged.pop("allOf", ()):
+        parts = merged.pop("allOf", ())
+        flat: Json = {}
+        for part in parts:
             piece, trail = self._inline(part, at, trail)
-            merged = _merge(piece, merged)
-        return merged, trail
+            flat = _merge(flat, piece)
+        return (_merge(flat, merged) if parts else merged), trail
 
     def _resolve(self, reference: str, at: str) -> Mapping[str, Any]:
         target: Any = self._root
-        for key in reference.removeprefix("#").strip("/").split("/"):
+        for key in reference.split("/")[1:]:
             name = key.replace("~1", "/").replace("~0", "~")
             target = cast("Mapping[str, Any]", target).get(name) if isinstance(target, Mapping) else None
         if not reference.startswith("#") or not isinstance(target, Mapping):
