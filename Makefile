@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 PYTEST ?= $(BIN)/python -m pytest -q
+JOBS   ?= 2
 OUT    ?= out
 SCENE  ?= examples/scenes/first.toml
 
@@ -35,7 +36,7 @@ talk: setup ## A spoken conversation against the local emulator (INPUT=my.wav, O
 	$(TALK) $(CALLER) --output-dir "$(OUT)"
 
 test: lint ## Linters, type checkers, layer contracts and the quick tests
-	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" -n $(JOBS) $(PYTEST_ARGS)
 
 test-slow: setup ## Tests in real time, official clients, long simulations
 	$(PYTEST) -m slow --timeout 900 $(PYTEST_ARGS)
