@@ -10,7 +10,6 @@ from duologue.events import ToolCall
 from duologue.tools import Registry, Runner, function_tool
 
 MakeCall = Callable[..., ToolCall]
-Run = Callable[..., Any]
 
 
 async def collect(runner: Runner, call: ToolCall) -> list[ToolOutcome]:

@@ -5,7 +5,6 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ from duologue.events import ToolCall
 from duologue.tools import Registry, Runner, function_tool
 
 MakeCall = Callable[..., ToolCall]
-Run = Callable[..., Any]
 
 
 async def collect(runner: Runner, call: ToolCall) -> list[ToolOutcome]:

@@ -10,6 +10,7 @@ and raises ``ToolError`` with a sentence meant for the model.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -353,7 +354,7 @@ class Foreign:
 
     def schema(self) -> Json:
         """Build its Schema."""
-        return dict(self.declared)
+        return copy.deepcopy(self.declared)
 
     def read(self, value: Any, at: str) -> Any:
         """Check the value against the Schema, then build."""
