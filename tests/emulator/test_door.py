@@ -86,7 +86,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(*, tls: bool = False, limits: DoorLimits = QUICK, refuse: Close | None = None) -> AsyncIterator[House]:
+async def house(
+    *, tls: bool = False, limits: DoorLimits = QUICK, refuse: Close | None = None
+) -> AsyncIterator[House]:
     """Open a house; on leaving, the door is closed and no task of it may be left."""
     before = asyncio.all_tasks()
     async with AsyncExitStack() as stack:
@@ -114,17 +116,20 @@ async def _by_websockets(home: House) -> websockets.ClientConnection:
 
 
 async def _by_picows(home: House) -> websockets.ClientConnection:
-    return await picows.websockets.connect(home.uri, ssl=home.context, max_size=None, ping_interval=None, proxy=None)
+    return await picows.websockets.connect(
+        home.uri, ssl=home.context, max_size=None, ping_interval=None, proxy=None
+    )
 
 
 @pytest.fixture(params=[_by_websockets, _by_picows], ids=["websockets", "picows"])
 def connect(request: pytest.FixtureRequest) -> Connect:
-    return request.param
+    way: Connect = request.param
+    return way
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "tls"])
 def tls(request: pytest.FixtureRequest) -> bool:
-    return request.param
+    return bool(request.param)
 
 
 async def test_messages_come_in_as_text_or_binary_and_go_out_as_binary(connect: Connect, tls: bool) -> None:
@@ -140,7 +145,9 @@ async def test_messages_come_in_as_text_or_binary_and_go_out_as_binary(connect: 
         assert await home.lost() == [(1000, "")]
 
 
-async def test_a_close_from_our_side_reaches_the_client_with_its_reason_cut(connect: Connect, tls: bool) -> None:
+async def test_a_close_from_our_side_reaches_the_client_with_its_reason_cut(
+    connect: Connect, tls: bool
+) -> None:
     async with house(tls=tls) as home:
         link = await connect(home)
         await link.send("close 1011 " + "ä" * 100)
@@ -183,7 +190,10 @@ async def test_a_refusal_is_an_upgrade_and_then_a_close(connect: Connect) -> Non
     async with house(refuse=Close(1007, "API key not valid. Please pass a valid API key.")) as home:
         link = await connect(home)
         await link.wait_closed()
-        assert (link.close_code, link.close_reason) == (1007, "API key not valid. Please pass a valid API key.")
+        assert (link.close_code, link.close_reason) == (
+            1007,
+            "API key not valid. Please pass a valid API key.",
+        )
 
 
 async def test_shutting_down_says_1001(connect: Connect, tls: bool) -> None:
@@ -212,7 +222,10 @@ async def test_the_door_speaks_no_compression_and_passes_on_version_and_key() ->
     async with house() as home:
         reader, writer = await home.raw()
         path = PATH.replace("v1beta", "v1alpha")
-        head = UPGRADE.replace(PATH, f"/{path}?key=a%2Fb") + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        head = (
+            UPGRADE.replace(PATH, f"/{path}?key=a%2Fb")
+            + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        )
         writer.write(head.encode())
         answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 101 ")
@@ -253,7 +266,9 @@ async def test_the_door_speaks_no_compression_and_passes_on_version_and_key() ->
         ("", 408),
     ],
 )
-async def test_what_is_not_an_upgrade_gets_an_http_error_in_google_s_shape(head: str, status: int, tls: bool) -> None:
+async def test_what_is_not_an_upgrade_gets_an_http_error_in_google_s_shape(
+    head: str, status: int, tls: bool
+) -> None:
     async with house(tls=tls) as home:
         reader, writer = await home.raw()
         writer.write(head.encode("latin-1"))
@@ -269,7 +284,9 @@ async def test_what_is_not_an_upgrade_gets_an_http_error_in_google_s_shape(head:
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"])
 async def test_pages_of_this_machine_may_connect(origin: str) -> None:
     async with house() as home:
-        link = await websockets.connect(home.uri, origin=websockets.Origin(origin), ping_interval=None, proxy=None)
+        link = await websockets.connect(
+            home.uri, origin=websockets.Origin(origin), ping_interval=None, proxy=None
+        )
         await link.close()
         assert len(home.requests) == 1
 
@@ -299,7 +316,9 @@ async def test_tls_on_a_plain_port_and_plain_http_on_a_tls_port_end_quietly() ->
         (b"\x88\x81\x00\x00\x00\x00\x01", 1002),  # a close frame with half a code
     ],
 )
-async def test_garbage_after_the_upgrade_is_failed_with_a_close_frame(garbage: bytes, code: int, tls: bool) -> None:
+async def test_garbage_after_the_upgrade_is_failed_with_a_close_frame(
+    garbage: bytes, code: int, tls: bool
+) -> None:
     async with house(tls=tls) as home:
         reader, writer = await home.raw()
         writer.write(UPGRADE.encode() + b"\r\n" + garbage)
@@ -340,6 +359,7 @@ async def test_an_abrupt_disconnect_is_1006(tls: bool) -> None:
 async def test_a_client_that_does_not_read_is_dropped(limits: DoorLimits, tls: bool) -> None:
     async with house(tls=tls, limits=limits) as home:
         _, writer = await home.raw()
+        assert isinstance(writer.transport, asyncio.Transport)
         writer.transport.pause_reading()
         request = b"flood 150"
         frame = bytes([0x81, 0x80 | len(request)]) + bytes(4) + request
