@@ -74,6 +74,7 @@ class UserActivity:
             self.start()
 
     def imply_stop(self, now: float) -> None:
-        """The model began to answer, so the user's activity is over."""
-        if not self._marked:
+        """The model began to answer, so the user's activity is over; since when nobody knows."""
+        if not self._marked and self.speaking:
             self.stop(now)
+            self.stopped_at = None

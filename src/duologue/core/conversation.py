@@ -109,10 +109,14 @@ class Conversation:
         output = content.output_transcription
         words = output.text if output is not None else None
         if content.interrupted:
+            # Every fragment is delivered; these begin no generation, all may have been generated before.
             if words and self.turns.current is not None:
                 self.turns.transcribed(words, now)
+            elif words:
+                self.transcript.add("model", words)
             self.activity.imply_start()
             self.turns.interrupt(now, by="service")
+            self.transcript.end("model", interrupted=True)
             if content.model_turn is not None:
                 self._out.count("content_beside_interrupted")
         heard = content.input_transcription

@@ -26,9 +26,7 @@ class GenerationState(Enum):
 
 
 GENERATION_TABLE: Table[GenerationState] = {
-    GenerationState.CREATED: frozenset(
-        {GenerationState.STREAMING, GenerationState.DISCARDING, GenerationState.ENDED}
-    ),
+    GenerationState.CREATED: frozenset({GenerationState.STREAMING}),
     GenerationState.STREAMING: frozenset({GenerationState.DISCARDING, GenerationState.ENDED}),
     GenerationState.DISCARDING: frozenset({GenerationState.ENDED}),
     GenerationState.ENDED: frozenset(),
@@ -70,12 +68,13 @@ class Generation:
     def heard(self, now: float) -> tuple[int, bool]:
         """Return (milliseconds heard, whether that is an estimate).
 
-        The estimate assumes playback from the first sound on, without a pause.
+        A sink's word is final, also when it comes after the interruption. The estimate assumes
+        playback from the first sound on, without a pause.
         """
-        if self.silenced_at_ms is not None:
-            return self.silenced_at_ms, self.played_ms is None
         if self.played_ms is not None:
             return min(self.played_ms, self.audio_ms), False
+        if self.silenced_at_ms is not None:
+            return self.silenced_at_ms, True
         if self.first_audio_at is None:
             return 0, True
         return min(self.audio_ms, max(0, round((now - self.first_audio_at) * 1000))), True

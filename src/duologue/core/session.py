@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from duologue.config import ChatContext, ChatMessage, Scheduling, SessionOptions
 from duologue.core import commands
 from duologue.core.conversation import Conversation
@@ -29,6 +27,7 @@ from duologue.events import (
     TokenUsage,
     ToolCall,
 )
+from duologue.wire.codec import encode
 from duologue.wire.content import duration_s
 
 if TYPE_CHECKING:
@@ -141,11 +140,12 @@ class Session:
         """The WebSocket is up: the setup message goes out first."""
         self._link.to(Link.SETUP)
         self._setup_deadline_at = now + self._plan.options.setup_timeout_s
-        self._out.send(msgspec.json.encode({"setup": self._plan.setup}))
+        self._out.send(encode({"setup": self._plan.setup}))
 
     def connect_failed(self, error: DuologueError, now: float) -> None:
-        """The link could not be made."""
-        self._end(error.code, error.reason, error, now)
+        """The link could not be made; nothing new when the session was closed meanwhile."""
+        if self._link.state is not Link.CLOSED:
+            self._end(error.code, error.reason, error, now)
 
     def link_lost(self, lost: LinkLost, now: float) -> None:
         """The link ended, by whatever side."""
@@ -154,7 +154,8 @@ class Session:
         if self._link.state is Link.SETUP:
             self._end(lost.code, lost.reason, link_error(lost), now)
         else:
-            self._end(lost.code, lost.reason, end_error(lost), now)
+            mid_answer = self._talk.turns.current is not None
+            self._end(lost.code, lost.reason, end_error(lost, mid_answer=mid_answer), now)
 
     def fail(self, error: DuologueError, now: float) -> None:
         """The driver cannot go on; ``error`` says why."""
@@ -178,6 +179,7 @@ class Session:
     def _end(self, code: int | None, reason: str, error: DuologueError | None, now: float) -> None:
         self._link.to(Link.CLOSED)
         self._setup_deadline_at = None
+        self._uplink.end()
         self._talk.lose(now, "the session has ended" if error is None else str(error))
         self._out.emit(SessionEnded(code, reason, error))
 
@@ -229,7 +231,7 @@ class Session:
             self.end_activity(now)
             return
         self._uplink.flush()
-        self._out.send(commands.AUDIO_STREAM_END)
+        self._uplink.mark(commands.AUDIO_STREAM_END)
 
     def clear_audio(self) -> None:
         """Drop what is not on its way yet."""
@@ -239,7 +241,7 @@ class Session:
         """The user begins to speak (manual detection only)."""
         self._require_manual("start_user_activity")
         if not self._talk.activity.speaking:
-            self._out.send(commands.ACTIVITY_START)
+            self._uplink.mark(commands.ACTIVITY_START)
             self._talk.activity.start()
 
     def end_activity(self, now: float) -> None:
@@ -247,7 +249,7 @@ class Session:
         self._require_manual("end_user_activity")
         self._uplink.flush()
         if self._talk.activity.speaking:
-            self._out.send(commands.ACTIVITY_END)
+            self._uplink.mark(commands.ACTIVITY_END)
             self._talk.activity.stop(now)
 
     def send_text(self, text: str, now: float) -> None:  # noqa: ARG002
@@ -299,7 +301,7 @@ class Session:
     def send_raw(self, message: Mapping[str, Any], now: float) -> None:  # noqa: ARG002
         """Send any message as it is."""
         self._require_live("send_raw")
-        self._out.send(msgspec.json.encode(message))
+        self._out.send(encode(message))
 
     def report_playhead(self, generation_id: str, played_ms: int) -> None:
         """Take what a sink has really played."""

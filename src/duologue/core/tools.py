@@ -101,7 +101,7 @@ class ToolLedger:
     def ask(self, call: FunctionCall, *, generation_id: str, turn: int) -> None:
         """Enter a call from the model; an id already seen is counted and ignored."""
         call_id = call.id
-        if call_id is None:
+        if not call_id:
             self._unnamed += 1
             call_id = f"{self._prefix}call-{self._unnamed}"
         if call_id in self._calls:
@@ -116,7 +116,7 @@ class ToolLedger:
             idempotency_key=self._key(turn, call.name, arguments),
         )
         self._calls[call_id] = _Call(
-            event, call.id, self.is_blocking(call.name), Machine(CALL_TABLE, CallState.OPEN)
+            event, call.id or None, self.is_blocking(call.name), Machine(CALL_TABLE, CallState.OPEN)
         )
         self._outlet.emit(event)
 
@@ -132,7 +132,7 @@ class ToolLedger:
         """Send a result. After the call's end it is counted as late and not sent.
 
         Raises:
-            ConfigError: No such call was ever made.
+            ConfigError: No such call was ever made, or ``response`` is not JSON; the call stays open.
         """
         call = self._calls.get(call_id)
         if call is None:
@@ -141,26 +141,17 @@ class ToolLedger:
             self._outlet.count("late_tool_results")
             return
         result = dict(response)
+        answer = FunctionResponse(
+            id=call.wire_id,
+            name=call.event.name,
+            response=result,
+            scheduling=None if call.blocking else scheduling,
+            will_continue=True if will_continue else None,
+        )
+        # Written first: a result that is no JSON must not end the call.
+        self._outlet.send(encode(ClientMessage(tool_response=ToolResponse(function_responses=[answer]))))
         if not will_continue:
             call.machine.to(CallState.ANSWERED)
-        self._outlet.send(
-            encode(
-                ClientMessage(
-                    tool_response=ToolResponse(
-                        function_responses=[
-                            FunctionResponse(
-                                id=call.wire_id,
-                                name=call.event.name,
-                                response=result,
-                                scheduling=None if call.blocking else scheduling,
-                                will_continue=True if will_continue else None,
-                            )
-                        ]
-                    )
-                )
-            )
-        )
-        if not will_continue:
             self._ended(call, result, is_error=is_error)
 
     def cancel(self, call_id: str) -> None:

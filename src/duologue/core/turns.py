@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from duologue.core.generation import Generation, GenerationState
+from duologue.errors import ProtocolError
 from duologue.events import (
     AudioOutput,
     GenerationCompleted,
@@ -27,6 +28,7 @@ from duologue.events import (
     GenerationStatus,
     Grounding,
     Interrupted,
+    SessionError,
     TextOutput,
     Thought,
     TokenUsage,
@@ -145,13 +147,17 @@ class TurnBook:
             self._outlet.count("discarded_audio_bytes", size)
             return
         generation.produced.add("audio")
+        if self._outlet.wants(AudioOutput):
+            try:
+                pcm = decode_base64(blob.data)
+            except ProtocolError as error:  # spoils this part only: an end may stand in the same message
+                self._outlet.count("undecodable_audio_parts")
+                self._outlet.emit(SessionError(error))
+                return
+            size = len(pcm)
+            self._outlet.emit(AudioOutput(generation.id, pcm, generation.audio_ms))
         if generation.first_audio_at is None:
             generation.first_audio_at = now
-        offset_ms = generation.audio_ms
-        if self._outlet.wants(AudioOutput):
-            pcm = decode_base64(blob.data)
-            size = len(pcm)
-            self._outlet.emit(AudioOutput(generation.id, pcm, offset_ms))
         generation.audio_bytes += size
 
     def _text(self, text: str, now: float, *, thought: bool) -> None:
@@ -222,7 +228,9 @@ class TurnBook:
         self._outlet.emit(
             TurnCompleted(turn.ids, usage, heard_ms, estimated, self._timings(turn, now), reason)
         )
-        self._last, self._open = turn, _Turn()
+        if turn.generations:  # an empty turn does not hide the sound of the one before it
+            self._last = turn
+        self._open = _Turn()
         self.ordinal += 1
 
     def interrupt(self, now: float, *, by: Literal["service", "application"]) -> bool:

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from duologue.core.machine import Machine, Table
+from duologue.core.outlet import Frame
 from duologue.wire.codec import encode_audio
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ class Uplink:
         self._outlet = outlet
         self._chunk_ms = chunk_ms
         self._gate = Machine(GATE_TABLE, Gate.HELD)
-        self._held: deque[tuple[bytes, float]] = deque()
+        self._held: deque[Frame] = deque()
         self._held_ms = 0.0
+        self._lost_ms = {"uplink_dropped_ms": 0.0, "uplink_cleared_ms": 0.0}
         self._rest = bytearray()
         self._rate_hz = 16_000
         self._chunk_bytes = self._bytes_of(self._rate_hz)
@@ -85,24 +87,37 @@ class Uplink:
             self._chunk(rest)
 
     def clear(self) -> None:
-        """Drop what is not on its way yet: the unfinished chunk and all that is held."""
-        dropped_ms = self._held_ms + len(self._rest) * 500 / self._rate_hz
+        """Drop what is not on its way yet: the unfinished chunk and all sound that is held; marks stay."""
+        cleared_ms = self._held_ms + len(self._rest) * 500 / self._rate_hz
         self._rest.clear()
-        self._held.clear()
+        self._held = deque(frame for frame in self._held if not frame.audio_ms)
         self._held_ms = 0.0
-        self._outlet.count("uplink_cleared_ms", round(dropped_ms))
+        self._lost("uplink_cleared_ms", cleared_ms)
 
     def set_gate(self, gate: Gate) -> None:
-        """Open, hold or shut; opening sends what was held, shutting drops it."""
+        """Open, hold or shut; opening sends what was held, shutting drops its sound and sends its marks."""
         if gate is self._gate.state:
             return
         self._gate.to(gate)
         held, self._held, self._held_ms = self._held, deque(), 0.0
-        for data, length_ms in held:
-            if gate is Gate.OPEN:
-                self._outlet.send(data, audio_ms=length_ms)
+        for frame in held:
+            if gate is Gate.OPEN or not frame.audio_ms:
+                self._outlet.send(frame.data, audio_ms=frame.audio_ms)
             else:
-                self._dropped(length_ms)
+                self._lost("uplink_dropped_ms", frame.audio_ms)
+
+    def mark(self, data: bytes) -> None:
+        """Send a mark (the end of the stream, of an activity) in its place: behind the sound that is held."""
+        if self._gate.state is Gate.HELD:
+            self._held.append(Frame(data))
+        else:
+            self._outlet.send(data)
+
+    def end(self) -> None:
+        """The session is over: what was not sent is counted as dropped."""
+        self._held = deque(frame for frame in self._held if frame.audio_ms)
+        self.set_gate(Gate.SHUT)
+        self.flush()
 
     def _chunk(self, pcm: bytes | memoryview) -> None:
         length_ms = len(pcm) * 500 / self._rate_hz
@@ -110,17 +125,23 @@ class Uplink:
         if gate is Gate.OPEN:
             self._outlet.send(encode_audio(pcm, self._rate_hz), audio_ms=length_ms)
         elif gate is Gate.SHUT:
-            self._dropped(length_ms)
+            self._lost("uplink_dropped_ms", length_ms)
         else:
             self._hold(encode_audio(pcm, self._rate_hz), length_ms)
 
     def _hold(self, data: bytes, length_ms: float) -> None:
-        self._held.append((data, length_ms))
+        self._held.append(Frame(data, length_ms))
         self._held_ms += length_ms
-        while self._held_ms > self.held_limit_ms and len(self._held) > 1:
-            _, oldest_ms = self._held.popleft()
-            self._held_ms -= oldest_ms
-            self._dropped(oldest_ms)
+        while self._held_ms > self.held_limit_ms:
+            oldest = next(frame for frame in self._held if frame.audio_ms)
+            if oldest is self._held[-1]:
+                break
+            self._held.remove(oldest)
+            self._held_ms -= oldest.audio_ms
+            self._lost("uplink_dropped_ms", oldest.audio_ms)
 
-    def _dropped(self, length_ms: float) -> None:
-        self._outlet.count("uplink_dropped_ms", round(length_ms))
+    def _lost(self, counter: str, length_ms: float) -> None:
+        """Count in whole milliseconds without rounding each piece: short ones would vanish."""
+        before = self._lost_ms[counter]
+        self._lost_ms[counter] = before + length_ms
+        self._outlet.count(counter, round(before + length_ms) - round(before))

@@ -24,7 +24,7 @@ def link_error(lost: LinkLost) -> ConnectError:
     """Return what connecting raises when the link ended before setupComplete."""
     verdict = classify(lost.code, lost.reason)
     kind = AuthError if verdict.kind == "auth" else ConnectError
-    said = f"{lost.code} {lost.reason}".strip()
+    said = f"{'without a code' if lost.code is None else lost.code} {lost.reason}".strip()
     error = kind(
         f"the link was closed during setup ({said}): {_ADVICE[verdict.kind]}",
         code=lost.code,
@@ -36,6 +36,10 @@ def link_error(lost: LinkLost) -> ConnectError:
     return error
 
 
-def end_error(lost: LinkLost) -> DuologueError | None:
-    """Return the error of ``SessionEnded``: None when the end was in good order."""
-    return None if classify(lost.code, lost.reason).kind == "ended" else lost
+def end_error(lost: LinkLost, *, mid_answer: bool) -> DuologueError | None:
+    """Return the error of ``SessionEnded``: None when the end was in good order.
+
+    A normal close in the middle of an answer is none (Q-063: seen with 1000).
+    """
+    in_order = classify(lost.code, lost.reason).kind == "ended" and not mid_answer
+    return None if in_order else lost

@@ -8,6 +8,7 @@ is strict.
 from __future__ import annotations
 
 import binascii
+import re
 
 import pybase64
 
@@ -15,6 +16,9 @@ from duologue.errors import ProtocolError
 from duologue.wire.content import Blob
 
 __all__ = ["audio_rate_hz", "decode_base64", "decoded_bytes", "encode_base64", "pcm_blob"]
+
+# A rate that can be meant: ASCII digits, not zero, at most 999,999 Hz.
+_RATE = re.compile(r"[1-9][0-9]{0,5}")
 
 
 def decode_base64(data: str | bytes) -> bytes:
@@ -36,11 +40,13 @@ def _decode_other_forms(data: str | bytes) -> bytes:
     raw = data.encode("ascii", "replace") if isinstance(data, str) else bytes(data)
     raw = raw.rstrip(b"=")
     raw += b"=" * (-len(raw) % 4)
-    altchars = b"-_" if b"-" in raw or b"_" in raw else b"+/"
+    url_safe = b"-" in raw or b"_" in raw
+    msg = f"a blob of {len(data)} characters is not base64 in the standard or the URL-safe alphabet"
+    if url_safe and (b"+" in raw or b"/" in raw):
+        raise ProtocolError(msg)
     try:
-        return pybase64.b64decode(raw, altchars=altchars, validate=True)
+        return pybase64.b64decode(raw, altchars=b"-_" if url_safe else b"+/", validate=True)
     except (binascii.Error, ValueError) as error:
-        msg = f"a blob of {len(raw)} characters is not base64 in the standard or the URL-safe alphabet"
         raise ProtocolError(msg) from error
 
 
@@ -60,10 +66,10 @@ def decoded_bytes(data: str) -> int:
 
 
 def audio_rate_hz(mime_type: str, default: int) -> int:
-    """Return the ``rate`` parameter of ``audio/pcm;rate=24000``; ``default`` when it has none."""
+    """Return the ``rate`` parameter of ``audio/pcm;rate=24000``; ``default`` when it has none in use."""
     for parameter in mime_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "rate" and value.strip().isdigit():
+        if name.strip().lower() == "rate" and _RATE.fullmatch(value.strip()):
             return int(value)
     return default
 

@@ -8,16 +8,19 @@ wrong types is a :class:`ProtocolError`. Several objects in one frame are severa
 from __future__ import annotations
 
 import json
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 import pybase64
 
-from duologue.errors import ProtocolError
+from duologue.errors import ConfigError, ProtocolError
 from duologue.wire.client import ClientMessage, RealtimeInput
 from duologue.wire.content import Blob, Struct
 from duologue.wire.normalise import normalise
 from duologue.wire.server import ServerMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ClientDecoder", "ServerDecoder", "encode", "encode_audio"]
 
@@ -25,6 +28,13 @@ _Message = TypeVar("_Message", bound=Struct)
 
 _MAX_UNKNOWN_NAMES = 256
 _encoder = msgspec.json.Encoder()
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+_lenient = json.JSONDecoder(parse_constant=_no_constant)
 
 _AUDIO_TAIL = b'"}}}'
 _AUDIO_HEADS: dict[int, bytes] = {}
@@ -34,9 +44,16 @@ _SNAKE_TAIL_START = b'", "mime_type": "'
 _MAX_MIME_BYTES = 64
 
 
-def encode(message: Struct) -> bytes:
-    """Return the JSON text of a message, UTF-8."""
-    return _encoder.encode(message)
+def encode(message: Struct | Mapping[str, Any]) -> bytes:
+    """Return the JSON text of a message, UTF-8.
+
+    Raises:
+        ConfigError: It holds something that JSON has no form for: an object, a lone surrogate, a cycle.
+    """
+    try:
+        return _encoder.encode(message)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ConfigError(f"a message cannot be written as JSON: {error}") from error
 
 
 def encode_audio(pcm: bytes | memoryview, sample_rate: int) -> bytes:
@@ -69,18 +86,21 @@ class _Decoder(Generic[_Message]):
         """
         try:
             return [self._strict.decode(frame)]
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeError, RecursionError):
             return [self._convert(value) for value in _json_values(frame)]
 
     def _convert(self, value: Any) -> _Message:
         unknown: list[str] = []
-        plain = normalise(value, self._cls, unknown)
+        try:
+            plain = normalise(value, self._cls, unknown)
+        except RecursionError as error:
+            raise ProtocolError("a message is nested too deeply") from error
         for path in unknown:
             if path in self.unknown or len(self.unknown) < _MAX_UNKNOWN_NAMES:
                 self.unknown[path] = self.unknown.get(path, 0) + 1
         try:
             return msgspec.convert(plain, self._cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             raise ProtocolError(f"a message does not fit its schema: {error}") from error
 
 
@@ -99,7 +119,7 @@ class ClientDecoder(_Decoder[ClientMessage]):
 
     def decode(self, frame: bytes | str) -> list[ClientMessage]:
         """Return the messages in ``frame``; recognises google-genai's audio frames without parsing."""
-        raw = frame.encode() if isinstance(frame, str) else frame
+        raw = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
         if raw.startswith(_SNAKE_HEAD):
             audio = _snake_audio(raw)
             if audio is not None:
@@ -125,10 +145,9 @@ def _snake_audio(raw: bytes) -> Blob | None:
 def _json_values(frame: bytes | str) -> list[dict[str, Any]]:
     """Return every JSON object in ``frame``, however they are separated."""
     try:
-        text = frame.decode("utf-8") if isinstance(frame, bytes) else frame
-    except UnicodeDecodeError as error:
+        text = (frame if isinstance(frame, bytes) else frame.encode()).decode()
+    except UnicodeError as error:
         raise ProtocolError(f"a frame of {len(frame)} bytes is not UTF-8") from error
-    decoder = json.JSONDecoder()
     values: list[dict[str, Any]] = []
     at = 0
     while True:
@@ -137,13 +156,14 @@ def _json_values(frame: bytes | str) -> list[dict[str, Any]]:
         if at == len(text):
             break
         try:
-            value, at = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError) as error:
+            value, at = _lenient.raw_decode(text, at)
+            if "\\ud" in text or "\\uD" in text:
+                _encoder.encode(value)  # half a surrogate pair is no character: refused here, not in a log
+        except (ValueError, RecursionError) as error:  # a ValueError also for numbers of 5,000 digits
             raise ProtocolError(f"a frame of {len(text)} characters is not JSON: {error}") from error
         if not isinstance(value, dict):
             raise ProtocolError(f"a frame holds a JSON {type(value).__name__} where an object belongs")
-        message: dict[str, Any] = value
-        values.append(message)
+        values.append(cast("dict[str, Any]", value))
     if not values:
         raise ProtocolError("a frame is empty")
     return values

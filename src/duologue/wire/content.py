@@ -7,6 +7,7 @@ Enums are plain strings: the service adds values without notice.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -144,9 +145,10 @@ def duration_s(value: Duration | None) -> float | None:
     if not value or not value.endswith("s"):
         return None
     try:
-        return float(value[:-1])
+        seconds = float(value[:-1])
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def duration_ms(value: Duration | None) -> int | None:

@@ -6,6 +6,7 @@ The key travels as the header ``x-goog-api-key``, never in the URL, so that no U
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ __all__ = ["DEFAULT_API_VERSION", "DEVELOPER_BASE_URL", "Endpoint", "developer_e
 DEVELOPER_BASE_URL = "https://generativelanguage.googleapis.com"
 DEFAULT_API_VERSION = "v1beta"
 _METHOD = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
+_KEY_HEADER = "x-goog-api-key"
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _WS_SCHEMES = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
 
 
@@ -71,19 +74,20 @@ def developer_endpoint(
         headers: Added to the upgrade request; cannot replace the key.
 
     Raises:
-        ConfigError: A URL that is none, an unencrypted one off loopback, or a key no header can hold.
+        ConfigError: A URL that is none, an unencrypted one off loopback, a key or header that no
+            request can hold, or a header in the place of the key's.
     """
     base = base_url if base_url is not None else DEVELOPER_BASE_URL
     try:
         parts = urlsplit(base)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"base_url is not a URL: {error}") from error
+    except ValueError:  # its text may quote a password, so it is not passed on
+        raise ConfigError("base_url is not a URL: its host or port cannot be read") from None
     scheme = _WS_SCHEMES.get(parts.scheme.lower())
     if scheme is None or not host:
         msg = f"base_url {_shown(base)!r} needs a scheme and a host, such as https://example.com or ws://127.0.0.1:8080"
         raise ConfigError(msg)
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigError("base_url must not carry a user, a query or a fragment: give the key as api_key")
     if scheme == "ws" and not allow_insecure and not is_loopback(host):
         msg = (
@@ -93,8 +97,19 @@ def developer_endpoint(
         raise ConfigError(msg)
     if not api_key or not api_key.isascii() or any(c.isspace() or not c.isprintable() for c in api_key):
         raise ConfigError("the API key is empty or holds blanks or characters no HTTP header can carry")
+    if not (api_version.isascii() and api_version.isalnum()):
+        raise ConfigError(f"api_version {api_version!r} is none: give v1, v1beta or v1alpha")
+    _check_headers(headers or {})
     path = parts.path.rstrip("/") + _METHOD.format(version=api_version)
-    return Endpoint(f"{scheme}://{parts.netloc}{path}", {**(headers or {}), "x-goog-api-key": api_key})
+    return Endpoint(f"{scheme}://{parts.netloc}{path}", {**(headers or {}), _KEY_HEADER: api_key})
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if name.lower() == _KEY_HEADER:
+            raise ConfigError(f"the header {_KEY_HEADER} is the key's: give it as api_key")
+        if not _HEADER_NAME.fullmatch(name) or any(ord(c) < 32 or ord(c) > 126 for c in value):
+            raise ConfigError(f"the header {name!r} or its value holds characters no HTTP header can carry")
 
 
 def _shown(url: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ import msgspec
 
 from duologue.wire.content import Struct
 
-__all__ = ["normalise"]
+__all__ = ["normalise", "rename"]
 
 _Plan = dict[str, tuple[str, type[Struct] | None]]
 
@@ -54,14 +55,13 @@ def normalise(value: Any, cls: type[Struct], unknown: list[str], path: str = "")
         path: Where ``value`` stands, for those paths.
     """
     if isinstance(value, list):
-        items: list[Any] = value
+        items = typing.cast("list[object]", value)
         return [normalise(item, cls, unknown, path) for item in items if item is not None]
     if not isinstance(value, dict):
         return value
     plan = _plan(cls)
     result: dict[str, Any] = {}
-    given: dict[str, Any] = value
-    for name, child in given.items():
+    for name, child in typing.cast("dict[str, object]", value).items():
         if child is None:
             continue
         here = f"{path}.{name}" if path else name
@@ -71,4 +71,18 @@ def normalise(value: Any, cls: type[Struct], unknown: list[str], path: str = "")
             continue
         wire_name, below = entry
         result[wire_name] = child if below is None else normalise(child, below, unknown, here)
+    return result
+
+
+def rename(value: Any, cls: type[Struct]) -> Any:
+    """Return ``value`` with wire names where ``cls`` knows the field; nothing is left out, nulls included."""
+    if isinstance(value, list | tuple):
+        return [rename(item, cls) for item in typing.cast("list[object]", value)]
+    if not isinstance(value, Mapping):
+        return value
+    plan = _plan(cls)
+    result: dict[str, Any] = {}
+    for name, child in typing.cast("Mapping[str, object]", value).items():
+        wire_name, below = plan.get(name, (name, None))
+        result[wire_name] = child if below is None else rename(child, below)
     return result

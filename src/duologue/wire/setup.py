@@ -6,7 +6,7 @@ What the profile does not allow is refused here, before anything is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -27,7 +27,7 @@ from duologue.wire.client import (
     VoiceConfig,
 )
 from duologue.wire.content import Content, Part, Struct, Tool
-from duologue.wire.normalise import normalise
+from duologue.wire.normalise import normalise, rename
 
 if TYPE_CHECKING:
     from duologue.config import LiveConfig
@@ -120,18 +120,11 @@ def build_setup(
 def merge_overrides(setup: Setup, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the setup as plain JSON with ``overrides`` merged in deeply, last.
 
-    Keys may be camelCase or snake_case where the field is known; a value of None removes a field.
+    Keys may be camelCase or snake_case where the field is known, at every level; a value of None
+    removes a field.
     """
     plain: dict[str, Any] = msgspec.to_builtins(setup)
-    return _merge(plain, _renamed(overrides))
-
-
-def _renamed(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {}
-    names = {field.name: field.encode_name for field in msgspec.structs.fields(Setup)}
-    for key, value in overrides.items():
-        known[names.get(key, key)] = value
-    return known
+    return _merge(plain, rename(overrides, Setup))
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,8 +133,10 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         if value is None:
             merged.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(below, dict):
-            merged[key] = _merge(below, value)  # pyright: ignore[reportUnknownArgumentType] -- JSON
+        elif isinstance(value, Mapping):
+            # Also where there is nothing to merge with: a None inside must not reach the wire.
+            known = cast("dict[str, Any]", below) if isinstance(below, dict) else {}
+            merged[key] = _merge(known, cast("Mapping[str, Any]", value))
         else:
             merged[key] = value
     return merged
@@ -231,7 +226,8 @@ def _declared(declaration: Mapping[str, Any], config: LiveConfig, profile: Model
 
 
 def _manual(realtime: RealtimeInputConfig | None) -> RealtimeInputConfig:
+    realtime = realtime or RealtimeInputConfig()
+    detection = realtime.automatic_activity_detection or AutomaticActivityDetection()
     return msgspec.structs.replace(
-        realtime or RealtimeInputConfig(),
-        automatic_activity_detection=AutomaticActivityDetection(disabled=True),
+        realtime, automatic_activity_detection=msgspec.structs.replace(detection, disabled=True)
     )
