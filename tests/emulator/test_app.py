@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import logging
 import ssl
@@ -104,8 +103,7 @@ async def call(
     link = await LIBRARIES[library].connect(uri, ssl=context, max_size=None, ping_interval=None, proxy=None)
     try:
         caller = Caller(link)
-        with contextlib.suppress(*CLOSED):  # a refused client may be too late
-            await caller.send({"setup": {"model": model, "outputAudioTranscription": {}}})
+        await caller.send({"setup": {"model": model, "outputAudioTranscription": {}}})
         yield caller
     finally:
         await link.close()

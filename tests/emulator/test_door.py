@@ -186,14 +186,25 @@ async def test_a_reset_is_an_end_without_a_close_frame(connect: Connect, tls: bo
         assert await home.lost() == [(1006, "")]
 
 
-async def test_a_refusal_is_an_upgrade_and_then_a_close(connect: Connect) -> None:
-    async with house(refuse=Close(1007, "API key not valid. Please pass a valid API key.")) as home:
+async def test_a_refusal_waits_for_the_first_message(connect: Connect, tls: bool) -> None:
+    words = "API key not valid. Please pass a valid API key."
+    patient = DoorLimits(refusal_delay_s=60)
+    async with house(tls=tls, limits=patient, refuse=Close(1007, words)) as home:
+        link = await connect(home)
+        await link.send(
+            "setup"
+        )  # must not fail: clients report a close that they read, not one met in sending
+        with pytest.raises(CLOSED):
+            await link.recv()
+        assert (link.close_code, link.close_reason) == (1007, words)
+
+
+async def test_a_refusal_of_the_silent_comes_by_itself(connect: Connect) -> None:
+    hasty = DoorLimits(refusal_delay_s=0.02)
+    async with house(limits=hasty, refuse=Close(1008, "no")) as home:
         link = await connect(home)
         await link.wait_closed()
-        assert (link.close_code, link.close_reason) == (
-            1007,
-            "API key not valid. Please pass a valid API key.",
-        )
+        assert (link.close_code, link.close_reason) == (1008, "no")
 
 
 async def test_shutting_down_says_1001(connect: Connect, tls: bool) -> None:

@@ -61,6 +61,8 @@ class DoorLimits:
     """What may wait for a peer that does not read; beyond it the connection is reset."""
     backlog_timeout_s: float = 20.0
     """How long something may wait for a peer that does not read."""
+    refusal_delay_s: float = 0.5
+    """How long a client that is to be refused may take to say its first words; see :class:`_Refusal`."""
     closing_timeout_s: float = 2.0
     """How long the peer may take to answer our close, or to read a refusal."""
 
@@ -82,7 +84,7 @@ class Guest(Protocol):
 
 
 Admit = Callable[[Request, str], "Guest | Close"]
-"""Decides about one upgrade: who gets the link, or how it is closed right after the 101.
+"""Decides about one upgrade: who gets the link, or how it is closed after the 101.
 
 Called with the request and the API version in its path.
 """
@@ -234,6 +236,33 @@ class Link:
             self._backlog_watch = None
 
 
+class _Refusal:
+    """Stands in for a guest who is not let in: closes at the client's first message, or after a moment.
+
+    A close frame that came together with the 101 would meet google-genai while it sends its setup,
+    and surface as the WebSocket library's error in place of the client's own with code and reason.
+    """
+
+    def __init__(self, close: Close, delay_s: float) -> None:
+        self._close = close
+        self._delay_s = delay_s
+        self._link: Link | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def opened(self, link: Link) -> None:
+        self._link = link
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._delay_s, link.close, self._close.code, self._close.reason)
+
+    def received(self, frame: bytes | str) -> None:  # noqa: ARG002 - whatever it says
+        if self._link is not None:
+            self._link.close(self._close.code, self._close.reason)
+
+    def lost(self, code: int, reason: str) -> None:  # noqa: ARG002 - nothing was begun
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 def _as_message(opcode: Opcode, data: bytes) -> bytes | str:
     # Text that is not UTF-8 stays bytes: the guest's decoder refuses it with the protocol's own words.
     if opcode is Opcode.TEXT:
@@ -339,14 +368,12 @@ class Door:
             await self._refuse(reader, writer, refusal)
             return
         link = Link(protocol, writer, self._limits)
-        admitted = self._admit(request, api_version)
+        guest = self._admit(request, api_version)
+        if isinstance(guest, Close):
+            guest = _Refusal(guest, self._limits.refusal_delay_s)
         link.feed(b"")  # writes the 101
-        if isinstance(admitted, Close):
-            link.close(admitted.code, admitted.reason)
-            await self._pump(reader, link, head.rest, None)
-        else:
-            admitted.opened(link)
-            await self._pump(reader, link, head.rest, admitted)
+        guest.opened(link)
+        await self._pump(reader, link, head.rest, guest)
 
     async def _read_head(self, reader: asyncio.StreamReader, head: HeadReader) -> Request:
         try:
@@ -377,14 +404,13 @@ class Door:
                 while await reader.read(_READ_BYTES):
                     pass
 
-    async def _pump(self, reader: asyncio.StreamReader, link: Link, data: bytes, guest: Guest | None) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, link: Link, data: bytes, guest: Guest) -> None:
         """Carry messages from the socket to the guest until the connection has ended."""
         self._links.add(link)
         try:
             while True:
                 for message in link.feed(data):
-                    if guest is not None:
-                        guest.received(message)
+                    guest.received(message)
                 if not (data := await reader.read(_READ_BYTES)):
                     break
         except (OSError, ssl.SSLError):
@@ -392,8 +418,7 @@ class Door:
         finally:
             self._links.discard(link)
             code, reason = link.end()
-            if guest is not None:
-                guest.lost(code, reason)
+            guest.lost(code, reason)
 
 
 def _check(request: Request) -> str:
