@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
     from duologue.events import ToolCall
 
@@ -279,10 +279,10 @@ class ToolRunner(Protocol):
         """Tell whether a function of this name is registered."""
         ...
 
-    def run(self, call: ToolCall, session: object) -> AsyncIterator[ToolOutcome]:
+    def run(self, call: ToolCall, session: object) -> AsyncGenerator[ToolOutcome, None]:
         """Run one call. Yields one final outcome, after any ``will_continue`` ones; never raises.
 
-        Cancelling the consuming task cancels the tool (a thread's late result is discarded).
+        Closing the generator cancels the tool (a thread's late result is discarded).
         """
         ...
 

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from duologue.core.outlet import ReplyFailed, ReplyStarted
-from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError
+from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError, SessionClosed
 from duologue.events import RawMessage, SessionEnded, SessionError, SessionReady, ToolCall, ToolResult
 from duologue.io.outbox import Outbox
 from duologue.wire.codec import ServerDecoder
@@ -20,7 +20,7 @@ from duologue.wire.codec import ServerDecoder
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from duologue.config import Clock, SessionOptions, ToolRunner
+    from duologue.config import Clock, SessionOptions, ToolOutcome, ToolRunner
     from duologue.core.outlet import Notice
     from duologue.core.session import Session
     from duologue.events import Event
@@ -302,24 +302,26 @@ class Driver:
         self._keep(task)
 
     async def _run_tool(self, runner: ToolRunner, call: ToolCall) -> None:
-        try:
-            async for outcome in runner.run(call, self._owner):
-                if outcome.failure is not None:
-                    self._core.report_error(outcome.failure)
-                if not outcome.will_continue:
-                    self._tools.pop(call.call_id, None)
-                self._core.tool_result(
-                    call.call_id,
-                    outcome.response,
-                    self._clock.now(),
-                    is_error=outcome.is_error,
-                    scheduling=outcome.scheduling,
-                    will_continue=outcome.will_continue,
-                )
-                self.pump()
-        except DuologueError as error:
-            self._core.report_error(error)
-            self.pump()
+        # Closing the run, also when this task is cancelled between two outcomes, cancels the tool.
+        async with contextlib.aclosing(runner.run(call, self._owner)) as outcomes:
+            async for outcome in outcomes:
+                self._tell(call, outcome)
+
+    def _tell(self, call: ToolCall, outcome: ToolOutcome) -> None:
+        if outcome.failure is not None:
+            self._core.report_error(outcome.failure)
+        if not outcome.will_continue:
+            self._tools.pop(call.call_id, None)  # ended: nothing is left to cancel
+        with contextlib.suppress(SessionClosed):  # the session ended meanwhile, the call with it
+            self._core.tool_result(
+                call.call_id,
+                outcome.response,
+                self._clock.now(),
+                is_error=outcome.is_error,
+                scheduling=outcome.scheduling,
+                will_continue=outcome.will_continue,
+            )
+        self.pump()
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

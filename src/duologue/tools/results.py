@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-__all__ = ["ResultError", "response_of"]
+from duologue.errors import ConfigError
+
+__all__ = ["ResultError", "response_of", "tool_response"]
+
+_MAX_SENT_BYTES = 1024 * 1024
 
 
 class ResultError(Exception):
@@ -45,6 +49,24 @@ def response_of(result: object, max_bytes: int) -> dict[str, Any]:
         msg = f"The tool ran, but its result is too large to send: {size} bytes, at most {max_bytes}. Ask for less."
         raise ResultError(msg)
     return response
+
+
+def tool_response(result: object, *, is_error: bool) -> dict[str, Any]:
+    """Make the response object of a result that the application gives by hand.
+
+    Args:
+        result: A JSON object is sent as it is, anything else under ``output`` (``error`` for an error).
+        is_error: Whether the call failed.
+
+    Raises:
+        ConfigError: It cannot be converted, or is over 1 MiB.
+    """
+    if is_error and not isinstance(result, dict):
+        return {"error": str(result)}
+    try:
+        return response_of(cast("object", result), _MAX_SENT_BYTES)
+    except ResultError as error:
+        raise ConfigError(f"send_tool_result: {error}") from error
 
 
 class _NotJsonError(TypeError):

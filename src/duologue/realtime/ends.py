@@ -1,0 +1,90 @@
+"""Microphones and speakers attached to a session: who pumps what where."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from duologue.config import AudioSink, AudioSource
+from duologue.errors import ConfigError, SessionClosed
+from duologue.events import AudioOutput, GenerationCompleted, Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from duologue.io.fanout import Fanout
+    from duologue.realtime.microphone import Intake
+
+__all__ = ["Ends"]
+
+
+class Ends:
+    """Holds what was attached and moves sound between it and the session.
+
+    Args:
+        fanout: Where the model's sound comes from.
+        intake: Where the caller's sound goes.
+        report_playhead: Told by every sink what was heard.
+    """
+
+    def __init__(self, fanout: Fanout, intake: Intake, report_playhead: Callable[[str, int], None]) -> None:
+        self._fanout = fanout
+        self._intake = intake
+        self._report = report_playhead
+        self._sources: list[AudioSource] = []
+        self._sinks: list[AudioSink] = []
+        self._spawn: Callable[[Coroutine[Any, Any, None]], None] | None = None
+
+    def attach(self, *ends: object) -> None:
+        """Add ends; they start at once when the session runs."""
+        for end in ends:
+            if isinstance(end, AudioSink):
+                self._sinks.append(end)
+                if self._spawn is not None:
+                    self._start_sink(end)
+            elif isinstance(end, AudioSource):
+                self._sources.append(end)
+                if self._spawn is not None:
+                    self._spawn(self._pump(end))
+            else:
+                raise ConfigError(f"attach: a {type(end).__name__} is neither a source nor a sink of sound")
+
+    def start(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        """The session runs: begin to move sound."""
+        self._spawn = spawn
+        for sink in self._sinks:
+            self._start_sink(sink)
+        for source in self._sources:
+            spawn(self._pump(source))
+
+    async def drained(self) -> None:
+        """Return once every sink has played what it was given."""
+        for sink in self._sinks:
+            await sink.drained()
+
+    async def aclose(self) -> None:
+        """Close every end; files are whole afterwards."""
+        sources, self._sources = self._sources, []
+        sinks, self._sinks = self._sinks, []
+        ends: list[AudioSource | AudioSink] = [*sources, *sinks]
+        for end in ends:
+            with contextlib.suppress(Exception):  # closing one must not keep the next from closing
+                await end.aclose()
+
+    def _start_sink(self, sink: AudioSink) -> None:
+        sink.start(self._report)
+        self._fanout.on(frozenset({AudioOutput}), lambda event: sink.write(event.generation_id, event.pcm))
+        self._fanout.on(frozenset({Interrupted}), lambda event: sink.flush())  # noqa: ARG005
+        self._fanout.on(frozenset({GenerationCompleted}), lambda event: sink.end(event.id))
+
+    async def _pump(self, source: AudioSource) -> None:
+        try:
+            async for frame in source:
+                self._intake.push(frame, sample_rate=source.sample_rate, channels=source.channels)
+            self._intake.flush()
+        except (SessionClosed, asyncio.CancelledError):
+            return
+        finally:
+            await source.aclose()

@@ -1,0 +1,404 @@
+"""The session an application holds: commands in, events and streams out. Holds no protocol rules."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from duologue.core.outlet import BULK, ReplyStarted
+from duologue.errors import SessionClosed
+from duologue.events import GenerationCreated, SessionEnded, TurnCompleted
+from duologue.io.clock import LoopClock
+from duologue.io.driver import Driver
+from duologue.io.fanout import Fanout
+from duologue.realtime.ends import Ends
+from duologue.realtime.generation import Generation, GenerationReader
+from duologue.realtime.microphone import Intake
+from duologue.tools.results import tool_response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from numpy import int16
+    from numpy.typing import NDArray
+
+    from duologue.config import (
+        AudioSink,
+        AudioSource,
+        ChatContext,
+        ChatMessage,
+        Clock,
+        RealtimeCapabilities,
+        Scheduling,
+        SessionOptions,
+        ToolRunner,
+    )
+    from duologue.core.outlet import Notice
+    from duologue.core.session import Session
+    from duologue.events import Event, TokenUsage
+    from duologue.io.transport import Transport
+    from duologue.tools import FunctionTool
+    from duologue.wire.endpoint import Endpoint
+    from duologue.wire.profiles import ModelProfile
+
+__all__ = ["RealtimeSession"]
+
+E = TypeVar("E")
+
+
+class RealtimeSession:
+    """One conversation. Enter it with ``async with``; made by :meth:`RealtimeModel.session`.
+
+    All methods belong to the event loop's thread. Subscribers, tools and attached ends live inside the
+    session and end with it.
+    """
+
+    def __init__(
+        self,
+        core: Session,
+        *,
+        session_id: str,
+        endpoint: Endpoint,
+        transport: Transport,
+        options: SessionOptions,
+        profile: ModelProfile,
+        capabilities: RealtimeCapabilities,
+        tools: Sequence[FunctionTool[..., Any]],
+        runner: ToolRunner,
+        clock: Clock | None,
+    ) -> None:
+        self.id = session_id
+        self.profile = profile
+        self.capabilities = capabilities
+        self.tools: list[FunctionTool[..., Any]] = list(tools)
+        self._core = core
+        self._endpoint = endpoint
+        self._transport = transport
+        self._options = options
+        self._runner = runner
+        self._clock = clock
+        self._driver: Driver | None = None
+        self._fanout = Fanout(
+            control_limit=options.control_queue_size,
+            audio_limit_s=options.downlink_buffer_s,
+            on_interest=core.set_interest,
+        )
+        self._intake = Intake(self._push)
+        self._ends = Ends(self._fanout, self._intake, core.report_playhead)
+        self._replies: dict[int, asyncio.Future[Generation]] = {}
+        self._readers: weakref.WeakSet[GenerationReader] = weakref.WeakSet()
+        self._fanout.on(frozenset({GenerationCreated}), self._created)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Connect; return once setupComplete has arrived.
+
+        Raises:
+            ConnectError: With code, reason and phase (AuthError for a refused key).
+            SessionClosed: It was entered before.
+        """
+        if self._driver is not None:
+            raise SessionClosed("a session can be entered once; make another with model.session()")
+        clock = self._clock or LoopClock()
+        self._driver = Driver(
+            self._core,
+            lambda: self._transport.connect(self._endpoint, self._options),
+            options=self._options,
+            clock=clock,
+            deliver=self._fanout.deliver,
+            notify=self._notified,
+            runner=self._runner,
+            owner=self,
+        )
+        try:
+            await self._driver.start()
+        except BaseException:
+            await self._ends.aclose()
+            raise
+        self._ends.start(self._driver.spawn)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the session; an exception of the body goes on."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the session: what was accepted is written, then the link is closed. Never raises.
+
+        From any state and any number of times. It does not wait for playout: see :meth:`hang_up`.
+        """
+        if self._driver is None:
+            self._core.close(0.0)
+            for event in self._core.events():
+                if isinstance(event, SessionEnded):
+                    self._fanout.deliver(event)
+        else:
+            await self._driver.stop()
+        await self._ends.aclose()
+
+    def hang_up(self) -> None:
+        """End the session once the running turn is over and what was said has been played."""
+        driver = self._live_driver("hang_up")
+        turns = self._fanout.subscribe(frozenset({TurnCompleted, SessionEnded}))
+
+        async def end() -> None:
+            async for event in turns:
+                if isinstance(event, TurnCompleted):
+                    break
+            await self._ends.drained()
+            await driver.stop()
+
+        driver.spawn(end())
+
+    # -- what it knows ------------------------------------------------------------------------
+
+    @property
+    def is_live(self) -> bool:
+        """Whether commands and sound reach the model now."""
+        return self._core.is_live
+
+    @property
+    def chat_ctx(self) -> ChatContext:
+        """What was said so far, as far as it was transcribed or typed."""
+        return self._core.chat_ctx
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens so far, summed over turns."""
+        return self._core.usage
+
+    @property
+    def resumption_handle(self) -> str | None:
+        """The newest handle for ``model.session(resume=...)``; a secret."""
+        return self._core.handle
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What was dropped, discarded or ignored, by name; ``docs/quirks.md`` explains the names."""
+        dropped_ms = round(self._driver.dropped_ms) if self._driver else 0
+        return {**self._core.counters, **({"outbox_dropped_ms": dropped_ms} if dropped_ms else {})}
+
+    # -- events -------------------------------------------------------------------------------
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Subscribe, from this call on: every event in wire order, ``SessionEnded`` last.
+
+        Legal before entering; then ``SessionReady`` comes first. Two iterators are two subscribers. An
+        iterator that falls 4,096 events behind raises ``SlowConsumer``; sound beyond
+        ``downlink_buffer_s`` is dropped instead.
+        """
+        return self._fanout.subscribe()
+
+    def on(self, kind: type[E], fn: Callable[[E], None]) -> Callable[[], None]:
+        """Call ``fn`` for each event of this class, synchronously, before any iterator gets it.
+
+        Returns:
+            A function that ends it.
+
+        Raises:
+            TypeError: ``fn`` is a coroutine function.
+        """
+        return self._fanout.on(frozenset({kind}), fn)
+
+    def generations(self) -> AsyncIterator[Generation]:
+        """Subscribe to answers: one :class:`Generation` each, from this call on."""
+        reader = GenerationReader(self._fanout)
+        self._readers.add(reader)
+        return reader
+
+    def attach(self, *ends: AudioSource | AudioSink) -> None:
+        """Connect microphones and speakers: pacing, flush on interruption and playhead are done.
+
+        They are closed with the session. Legal before entering.
+
+        Raises:
+            ConfigError: Something that is neither a source nor a sink.
+        """
+        self._ends.attach(*ends)
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def push_audio(
+        self, pcm: bytes | memoryview | NDArray[int16], *, sample_rate: int = 16_000, channels: int = 1
+    ) -> None:
+        """Hand over the caller's sound; returns at once and never blocks.
+
+        For the event loop's thread only. It does not wait for the network: sound beyond
+        ``uplink_buffer_ms`` that cannot be written is dropped, oldest first, and counted. While a
+        blocking tool call is unanswered, ``mic_while_blocking`` decides.
+
+        Args:
+            pcm: s16le samples, shape (n,) or interleaved; 2·n·channels bytes. Any length.
+            sample_rate: In Hz; resampled to 16,000 when soxr is installed, else declared on the wire.
+            channels: 1, or 2 interleaved (mixed down).
+
+        Raises:
+            SessionClosed: The session has ended.
+            ConfigError: Half a sample, or a rate or channel count that is none.
+        """
+        self._intake.push(pcm, sample_rate=sample_rate, channels=channels)
+
+    async def send_text(self, text: str) -> None:
+        """Send a typed user turn; the model answers. The profile decides how it travels.
+
+        Raises:
+            SessionClosed: The session has ended or was not entered.
+            QueueFull: Too much waits to be written.
+        """
+        driver = self._live_driver("send_text")
+        driver.command(lambda now: self._core.send_text(text, now))
+
+    async def send_content(self, turns: Sequence[ChatMessage], *, turn_complete: bool = True) -> None:
+        """Append turns to the conversation; any of them interrupts a running answer.
+
+        Args:
+            turns: Oldest first.
+            turn_complete: Whether the model answers now.
+        """
+        driver = self._live_driver("send_content")
+        driver.command(lambda now: self._core.send_content(turns, now, turn_complete=turn_complete))
+
+    async def send_tool_result(
+        self,
+        call_id: str,
+        result: Any,
+        *,
+        is_error: bool = False,
+        scheduling: Scheduling | None = None,
+        will_continue: bool = False,
+    ) -> None:
+        """Answer a call that no registered tool runs.
+
+        Args:
+            call_id: From the ``ToolCall``.
+            result: A JSON object is sent as it is; anything else as ``{"output": result}``.
+            is_error: Sends ``{"error": text}`` instead.
+            scheduling: For NON_BLOCKING calls.
+            will_continue: More results of this call follow.
+
+        Raises:
+            ConfigError: No such call, or a result JSON cannot hold.
+        """
+        response = tool_response(result, is_error=is_error)
+        driver = self._live_driver("send_tool_result")
+        driver.command(
+            lambda now: self._core.tool_result(
+                call_id,
+                response,
+                now,
+                is_error=is_error,
+                scheduling=scheduling,
+                will_continue=will_continue,
+            )
+        )
+
+    async def generate_reply(self, instructions: str | None = None, *, timeout_s: float = 5.0) -> Generation:
+        """Make the model speak; return its answer as soon as that begins.
+
+        Cancelling it does not take the request back.
+
+        Args:
+            instructions: What about; None lets the model go on.
+            timeout_s: How long to wait for the beginning.
+
+        Raises:
+            ReplyTimeout: It did not begin in time.
+            ReplySuperseded: A newer call took its place.
+            ReplyAborted: The session ended first.
+            SessionClosed: It had ended before.
+        """
+        driver = self._live_driver("generate_reply")
+        future: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
+        release = self._fanout.on(BULK, _ignore)  # from now on, so that the first sound is built
+        try:
+            reply_id = driver.command(lambda now: self._ask(instructions, timeout_s, now, future))
+            try:
+                return await future
+            finally:
+                self._replies.pop(reply_id, None)
+        finally:
+            release()
+
+    def interrupt(self) -> None:
+        """Silence the model at once; the service is told where it can be. Idempotent per generation."""
+        if self._driver is not None:
+            self._driver.command(self._core.interrupt)
+
+    def start_user_activity(self) -> None:
+        """Mark that the user begins to speak (manual detection only)."""
+        self._live_driver("start_user_activity").command(self._core.start_activity)
+
+    def end_user_activity(self) -> None:
+        """Mark that the user has finished (manual detection only)."""
+        self._intake.flush()
+        self._live_driver("end_user_activity").command(self._core.end_activity)
+
+    def commit_audio(self) -> None:
+        """Say that the sound pauses here: audioStreamEnd, or activityEnd with manual detection."""
+        self._intake.flush()
+        self._live_driver("commit_audio").command(self._core.commit_audio)
+
+    def clear_audio(self) -> None:
+        """Drop the caller's sound that is not on the wire yet."""
+        self._intake.reset()
+        self._core.clear_audio()
+
+    def report_playhead(self, generation_id: str, played_ms: int) -> None:
+        """Tell how much of a generation was heard; attached sinks do this themselves."""
+        self._core.report_playhead(generation_id, played_ms)
+
+    def send_raw(self, message: Mapping[str, Any]) -> None:
+        """Send any message as it is: the way out for what this package does not know yet."""
+        self._live_driver("send_raw").command(lambda now: self._core.send_raw(message, now))
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _live_driver(self, command: str) -> Driver:
+        if self._driver is None:
+            raise SessionClosed(f"{command}: the session is not open yet; enter it with `async with` first")
+        self._driver.check_room()
+        return self._driver
+
+    def _push(self, pcm: bytes | memoryview, rate_hz: int) -> None:
+        if self._driver is None:
+            raise SessionClosed("push_audio: the session is not open yet; enter it with `async with` first")
+        self._driver.command(lambda now: self._core.push_audio(pcm, rate_hz, now))
+
+    def _ask(
+        self, instructions: str | None, timeout_s: float, now: float, future: asyncio.Future[Generation]
+    ) -> int:
+        reply_id = self._core.generate_reply(instructions, timeout_s, now)
+        self._replies[reply_id] = future
+        return reply_id
+
+    def _notified(self, notice: Notice) -> None:
+        future = self._replies.get(notice.reply_id)
+        if future is None or future.done():
+            return
+        if isinstance(notice, ReplyStarted):
+            future.set_result(self._generation(notice.generation_id))
+        else:
+            future.set_exception(notice.error)
+
+    def _created(self, event: GenerationCreated) -> None:
+        readers = list(self._readers)
+        if readers:
+            generation = self._generation(event.id)
+            for reader in readers:
+                reader.put(generation)
+
+    def _generation(self, generation_id: str) -> Generation:
+        return Generation(generation_id, self._fanout, self.interrupt)
+
+
+def _ignore(event: object) -> None:
+    """Take part in the interest, not in the events."""
