@@ -1,17 +1,19 @@
 """The demo brain: small talk, memory and tools out of rules and a lexicon, the same answer every time.
 
-It is no language model and keeps no state: what it knows of the caller is read from the prompt's history. With
-``words`` and ``tooling`` it stays within 300 lines; ``lexicon.toml`` holds its English.
+It is no language model and keeps no state: all it knows of the caller is read from the prompt's history.
+``lexicon.toml`` holds its English, ``words`` takes sentences apart, ``tooling`` chooses and fills tools.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from itertools import takewhile
+from typing import cast
 
 from duologue.emulator.brain.tooling import decide, mapping
 from duologue.emulator.brain.words import (
+    IS,
     LEXICON,
     STOP,
     clauses,
@@ -24,95 +26,79 @@ from duologue.emulator.brain.words import (
 )
 from duologue.emulator.protocols import Call, Entry, Prompt, Reply
 
-__all__ = ["DemoBrain"]
-_IS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in LEXICON["patterns"].items()}
-_VERBS = frozenset("have live like love hate work study speak play drive from born".split())
-Facts = dict[frozenset[str], str]
+Facts = dict[frozenset[str], str]  # the stems of what it is about -> how to say it
 
 
 class DemoBrain:
     """A brain (see ``protocols.Brain``) that needs no model and no network."""
 
     async def think(self, prompt: Prompt) -> Reply:
-        """Return the reply to the last entry: a function of the prompt alone; never raises, whatever was heard."""
+        """Return the reply to the last entry, a function of the prompt alone; never raises, whatever was heard."""
         last = prompt.history[-1] if prompt.history else Entry("model")
         if last.role == "result":
-            results = list[Entry]()
-            for entry in reversed(prompt.history):
-                if entry.role not in ("call", "result"):
-                    break
-                results += [entry] if entry.role == "result" else []
-            return Reply(" ".join(map(_read_out, reversed(results))), thought="**Reading out the result**")
-        if last.role not in ("user", "instruction") or (
-            last.role == "user" and not re.search(r"\w", last.text)
-        ):
-            return Reply()
-        return _Turn(prompt, last).reply()
+            recent = takewhile(lambda entry: entry.role in ("call", "result"), reversed(prompt.history))
+            said = [_read_out(entry) for entry in recent if entry.role == "result"]
+            return Reply(" ".join(reversed(said)), thought="**Reading out the result**")
+        wanted = last.role == "instruction" or (last.role == "user" and re.search(r"[^\W_]", last.text))
+        return _Turn(prompt, last).reply() if wanted else Reply()
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""
 
 
 class _Turn:
-    """One reply in the making."""
+    """One reply in the making: what is known, and what was decided so far."""
 
     def __init__(self, prompt: Prompt, last: Entry) -> None:
         self.prompt, self.last, self.calls, self.topics = prompt, last, list[Call](), list[str]()
-        said = [entry.text for entry in prompt.history[:-1] if entry.role == "model" and entry.text]
+        said = [entry.text for entry in prompt.history if entry.role == "model" and entry.text]
         heard = [entry.text for entry in prompt.history if entry.role == "user" and entry.text]
-        self.facts: Facts = {
-            key: phrase for text in heard for part in clauses(text) for key, phrase in _told(part)
-        }
+        told = [fact for text in heard for part in clauses(text) for fact in _told(part)]
+        self.facts: Facts = dict(told)
         name = self.facts.get(frozenset({"nam"}), "").removeprefix("your name is ")
         me = re.search(r"(?:[Yy]ou are|[Yy]our name is|[Cc]all yourself) ([A-Z]\w+)", prompt.instructions)
         tools = join([split_name(tool.name) for tool in prompt.tools])
-        self.slots = {
-            "name": f", {name}" if name else "", "me": me[1] if me else "the demo brain", "intro": f" I am {me[1]}." if me and not said else "",
-            "tools": f", and use these tools: {tools}" if tools else "", "last": said[-1] if said else "nothing yet.",
-            "heard": heard[-2] if len(heard) > 1 else "nothing before that.",
-        }  # fmt: skip
+        self.slots = {"name": f", {name}" if name else "", "me": me[1] if me else "the demo brain"}
+        self.slots["intro"] = f" I am {me[1]}." if me and not said else ""
+        self.slots["tools"] = f", and use these tools: {tools}" if tools else ""
+        self.slots |= {
+            "last": (said or ["nothing yet."])[-1],
+            "heard": ["nothing before that.", *heard][-2:][0],
+        }
 
     def reply(self) -> Reply:
-        """Answer clause by clause; a request that lacked an argument is taken up again first."""
-        text, parts = self.last.text, list[str]()
+        """Answer clause by clause, having tried the whole as the answer to a question of ours."""
+        text, parts, hello = self.last.text, list[str](), IS["hello"].match(self.last.text)
         if self.last.role == "instruction":
-            quoted = _IS["quoted"].search(text)
-            parts = [quoted[1] if quoted else self._table("instruction", text) or self._clause(text) or ""]
-            return Reply(
-                parts[0] or f"I am here{self.slots['name']}. What can I do for you?",
-                tuple(self.calls),
-                "**Following the instruction**",
+            quoted, self.topics = IS["quoted"].search(text), ["following the instruction"]
+            said = quoted[1] if quoted else self._table("instruction", text) or self._clause(text)
+            parts = (
+                [said] if said or self.calls else [f"I am here{self.slots['name']}. What can I do for you?"]
             )
-        if resumed := self._resume():
-            return resumed
-        if hello := _IS["hello"].match(text):
-            parts, text = [f"Hello{self.slots['name']}!{self.slots['intro']}"], text[hello.end() :]
-            self.topics.append("greeting the caller")
-        answers = [self._clause(part) for part in clauses(text)]
-        parts += dict.fromkeys(answer for answer in answers if answer)
-        if len(parts) == 1 and hello and not self.calls:
-            parts.append("How can I help you?")
-        if not parts and not self.calls:
+        elif not self._resume(parts):
+            if hello:
+                parts, text = [f"Hello{self.slots['name']}!{self.slots['intro']}"], text[hello.end() :]
+                self.topics.append("greeting the caller")
+            parts += dict.fromkeys(filter(None, map(self._clause, clauses(text))))
+            parts += ["How can I help you?"] if hello and len(parts) == 1 and not self.calls else []
+        if not any(parts) and not self.calls:
             parts = [f"I heard: {sentence(text)} I am only a small demo brain; ask me what I can do."]
         return Reply(
-            " ".join(parts), tuple(self.calls), f"**{join(self.topics).capitalize() or 'Finding an answer'}**"
+            " ".join(parts), tuple(self.calls), f"**{sentence(join(self.topics) or 'thinking')[:-1]}**"
         )
 
-    def _clause(self, text: str) -> str | None:
-        """Return what to say to one clause, or ask for calls, or None where nothing fits."""
-        if _IS["long"].search(text):
-            topic = _IS["topic"].search(text)
+    def _clause(self, text: str) -> str:
+        """Return what to say to one clause and add the calls it asks for; "" where nothing fits."""
+        if IS["long"].search(text):
+            topic = IS["topic"].search(text)
             self.topics.append("telling a long story")
-            return LEXICON["long"]["story"].replace("\n", " ").format(topic=topic[1] if topic else "the sea")
-        if told := list(_told(text)):
-            self.topics.append("remembering " + told[0][1])
-            hello = told[0][1].startswith("your name is ")
-            return (
-                f"Nice to meet you{self.slots['name']}."
-                if hello
-                else f"I will remember that {join([p for _, p in told])}."
-            )
-        about_me = _IS["asking"].search(text) and _IS["about_me"].search(text.lower())
+            return " ".join(LEXICON["long"]["story"].format(topic=topic[1] if topic else "the sea").split())
+        if told := _told(text):
+            self.topics.append(f"remembering {join([phrase.split(' is ')[0] for _, phrase in told])}")
+            met = "Nice to meet you!" if self.slots["name"] and IS["hello"].match(self.last.text) else ""
+            met = met or f"Nice to meet you{self.slots['name']}."
+            return met if told[0][0] == {"nam"} else f"I will remember that {told[0][1]}."
+        about_me = IS["about_me"].search(text) if IS["asking"].search(text) or text.endswith("?") else None
         if about_me and (known := _recall(text, self.facts)):
             self.topics.append(f"answering about {known.split(' is ')[0]}")
             return sentence(known)
@@ -120,117 +106,97 @@ class _Turn:
         if calls or question:
             self.calls += calls
             self.topics.append(
-                "asking for what is missing"
-                if question
-                else f"using {join([split_name(c.name) for c in calls])}"
+                f"using {join([split_name(call.name) for call in calls])}" if calls else "asking back"
             )
             return question
-        unknown = _IS["unknown"].search(text) if about_me else None
-        if about_me and (unknown or "who am i" in text.lower()):
+        unknown = IS["unknown"].search(text) if about_me else None
+        if unknown or (about_me and "who am i" in text.lower()):
             return f"You have not told me your {unknown[1] if unknown else 'name'} yet."
-        return self._table("smalltalk", text) or ("You have not told me that yet." if about_me else None)
+        return self._table("smalltalk", text) or ("You have not told me that yet." if about_me else "")
 
-    def _table(self, table: str, text: str) -> str | None:
-        for pattern, say in LEXICON[table].items():
-            if re.search(pattern, text, re.IGNORECASE):
-                self.topics.append("making small talk")
-                return str(say.format(**self.slots))
-        return None
+    def _table(self, table: str, text: str) -> str:
+        says = (say for pattern, say in LEXICON[table].items() if re.search(pattern, text, re.IGNORECASE))
+        return str(next(says, "")).format(**self.slots)
 
-    def _resume(self) -> Reply | None:
-        """Take the last entry as the answer to our own question, when it is one."""
+    def _resume(self, parts: list[str]) -> bool:
+        """Take the last entry as the answer to our own question, if it is one, and go on with that request."""
         history, answers, index = self.prompt.history, list[str](), len(self.prompt.history) - 1
-        while index >= 2 and history[index - 2].role == "user" and _asked(history[index - 1]):
-            answers.insert(0, history[index].text)
-            index -= 2
-        short = (
-            len(self.last.text.split()) <= 8
-            and not _IS["asking"].search(self.last.text)
-            and not list(_told(self.last.text))
-        )
-        for request in clauses(history[index].text) if answers and short else []:
-            if decide(self.prompt.tools, request, [])[1] and not _IS["cancel"].search(self.last.text):
+        while index >= 2 and history[index - 2].role == "user" and history[index - 1].role == "model":
+            if not IS["cut" if history[index - 1].interrupted else "asked"].search(history[index - 1].text):
+                break
+            answers, index = [history[index].text, *answers], index - 2
+        text = self.last.text
+        other = len(text.split()) > 8 or IS["asking"].search(text) or IS["cancel"].search(text) or _told(text)
+        for request in clauses(history[index].text) if answers and not other else []:
+            if decide(self.prompt.tools, request, [])[1]:
                 calls, question = decide(self.prompt.tools, request, answers)
-                return Reply(question, tuple(calls), "**Completing the request**")
-        return None
-
-
-def _asked(entry: Entry) -> bool:
-    return entry.role == "model" and bool(
-        _IS["cut_question" if entry.interrupted else "asked"].search(entry.text)
-    )
+                self.calls, self.topics = calls, ["completing the request"]
+                parts += [question]
+                return True
+        return False
 
 
 def _told(text: str) -> list[tuple[frozenset[str], str]]:
     """Return the facts in a clause: what they are about, and how to say them back."""
-    if _IS["asking"].search(text) and not _IS["reminding"].search(text):
+    if IS["asking"].search(text) and not IS["reminding"].search(text):
         return []
-    text, facts = _IS["aside"].sub("", text), list[tuple[frozenset[str], str]]()
+    text = IS["aside"].sub("", text)
     for rule in LEXICON["telling"]:
-        if not facts and (match := re.search(rule["match"], text, re.IGNORECASE)):
+        if match := re.search(rule["match"], text, re.IGNORECASE):
             said = match.groupdict()
-            said["v"] = said["v"] if said.get("b") == "are" else said["v"].split(",")[0]
-            said["v"] = digits(said["v"]) if re.fullmatch(r"-?[\d.]+", digits(said["v"])) else said["v"]
-            facts = [
-                (frozenset(stems(rule["key"].format(**said)) or [said["k"]]), rule["phrase"].format(**said))
-            ]
-    for match in re.finditer(r"\b(\w+) (?:called|named) ([A-Z]\w+)", text) if facts else ():
-        facts.append((frozenset({stem(match[1]), "nam"}), f"your {match[1]}'s name is {match[2]}"))
-    return facts
+            value = said["v"] if said.get("b") == "are" else said["v"].split(",")[0]
+            said["v"] = digits(value) if re.fullmatch(r"-?[\d.]+", digits(value)) else value
+            key, named = rule["key"].format(**said), re.search(r"\b(\w+) (?:called|named) ([A-Z]\w+)", text)
+            fact = (frozenset(stems(key) or [stem(key)]), rule["phrase"].format(**said))
+            more = (
+                (frozenset({stem(named[1]), "nam"}), f"your {named[1]}'s name is {named[2]}")
+                if named
+                else fact
+            )
+            return [fact, more] if more != fact else [fact]
+    return []
 
 
-def _recall(text: str, facts: Facts) -> str | None:
-    """Return the fact a question is about, the latest first; None when it was never told."""
-    words = [
-        LEXICON["synonyms"].get(word, word) for word in re.findall(r"[\w]+", text.lower().replace("'s", ""))
-    ]
-    verbs = {stem(word) for word in words if word in _VERBS}
-    about = {stem(word) for word in words if word not in STOP} - verbs - {stem("remember"), stem("recall")}
+def _recall(text: str, facts: Facts) -> str:
+    """Return the fact that a question is about, "" when it was never told."""
+    heard = re.findall(r"\w+", text.lower().replace("'s", ""))
+    words = [LEXICON["synonyms"].get(word, word) for word in heard]
+    verbs = {stem(word) for word in words if word in LEXICON["verbs"]}
+    about = {stem(word) for word in words if word not in STOP} - verbs - {"rememb", "recal", "recall"}
     about = about or ({"nam"} if "who" in words and not verbs else about)
-    for key, phrase in sorted(reversed(facts.items()), key=lambda fact: fact[0] != about):
-        inside = about <= set(stems(phrase)) | {"pet"}
+    for key, phrase in sorted(facts.items(), key=lambda fact: fact[0] != about):
+        inside = about <= {*stems(phrase), "pet"}
         if (
             key == about
-            or (about and about < key and about != {"nam"})
+            or ({"nam"} != about and about and about < key)
             or (key <= verbs and (inside or "hav" not in key))
         ):
             return phrase
-        if key < about and re.match(r"(?i)(?:so )?(?:is|are|isn't|am|do|was) ", text):
+        if key < about and re.match(r"(?:is|are|isn't|am|was) ", text, re.IGNORECASE):
             return f"{'yes' if inside else 'no'}, {phrase}"
-    return None
+    return ""
 
 
 def _read_out(entry: Entry) -> str:
     """Put a tool's result into words."""
     result, tool = mapping(entry.result), split_name(entry.call.name) if entry.call else "the tool"
     if "error" in result:
-        return sentence(
-            f"I am sorry, {tool} did not work: {_spoken(result['error']) or 'something went wrong'}"
-        )
+        return sentence(f"I am sorry, {tool} did not work: {_spoken(result['error'])}")
     value = next(iter(result.values())) if len(result) == 1 else result
-    if value is None or value is True or value in ("", {}, []):
-        return (
-            "Done."
-            if value is None or value is True or value == ""
-            else f"{tool.capitalize()} found nothing."
-        )
-    plain = isinstance(value, str | Mapping)
-    return sentence(_spoken(value) if plain else f"The answer is {_spoken(value)}")
+    if value is None or value is True or not _spoken(value):
+        return "I found nothing." if isinstance(value, list) else "Done."
+    return sentence(_spoken(value) if isinstance(value, str | Mapping) else f"The answer is {_spoken(value)}")
 
 
-def _spoken(value: Any, depth: int = 0) -> str:
-    """Return a JSON value as one would read it aloud; at most eight items of a list, three levels deep."""
-    if isinstance(value, Mapping) and depth < 3:
-        items = list(mapping(cast("object", value)).items())
-        return join([f"{split_name(str(key))} is {_spoken(item, depth + 1)}" for key, item in items[:8]])
-    if isinstance(value, list | tuple) and depth < 3:
-        listed = list(cast("list[Any]", value))
-        return join(
-            [_spoken(item, depth + 1) for item in listed[:8]]
-            + ([f"{len(listed) - 8} more"] if len(listed) > 8 else [])
-        )
-    return (
-        {True: "yes", False: "no", None: "nothing"}[value]
-        if isinstance(value, bool) or value is None
-        else str(value)
+def _spoken(value: object, depth: int = 0) -> str:
+    """Return a JSON value as one would read it aloud: eight items of a list or table, three levels deep."""
+    items = (
+        [f"{split_name(str(key))} is {_spoken(item, depth + 1)}" for key, item in mapping(value).items()]
+        if depth < 3
+        else []
     )
+    if isinstance(value, list | tuple) and depth < 3:
+        items = [_spoken(item, depth + 1) for item in cast("list[object]", value)]
+    if items or value in ([], {}, ()):
+        return join(items[:8] + ([f"{len(items) - 8} more"] if len(items) > 8 else []))
+    return {"True": "yes", "False": "no", "None": "nothing"}.get(str(value), str(value))
