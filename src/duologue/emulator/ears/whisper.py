@@ -9,6 +9,8 @@ bounded by the sound's, so a repeating model stops.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
 import importlib.util
 import re
@@ -80,8 +82,10 @@ class WhisperEars:
         self._worker = Worker(f"{__name__}:open_recognizer", options, name="Whisper")
 
     def warm(self) -> None:
-        """Load the model in the background; return at once."""
+        """Load the model, and Silero, in the background; return at once."""
         self._worker.warm()
+        if silero.is_installed():
+            asyncio.get_running_loop().run_in_executor(None, _warm_silero)
 
     async def started(self) -> None:
         """Wait until the model is loaded.
@@ -117,6 +121,12 @@ class WhisperEars:
     async def aclose(self) -> None:
         """Stop the worker process; idempotent."""
         await self._worker.aclose()
+
+
+def _warm_silero() -> None:
+    # What goes wrong here goes wrong again, with somebody to tell, when a detector is asked for.
+    with contextlib.suppress(ConfigError):
+        silero.warm()
 
 
 # ---------------------------------------------------------------------------------- in the worker
