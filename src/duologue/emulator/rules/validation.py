@@ -318,7 +318,8 @@ def _schemas_in(schema: Mapping[str, Any], path: str) -> Iterable[tuple[str, Map
     if isinstance(choices, list):
         for at, value in enumerate(cast("Sequence[Any]", choices)):
             yield f"{path}.any_of[{at}]", _objects(value)
-    yield f"{path}.items", _objects(schema.get("items"))
+    if "items" in schema:
+        yield f"{path}.items", _objects(schema["items"])
 
 
 def _objects(value: Any) -> Mapping[str, Any]:
