@@ -8,7 +8,7 @@ delivered once, also those of an answer that was interrupted.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from duologue.config import ChatContext, ChatMessage
@@ -75,6 +75,13 @@ class TranscriptBook:
         self._history.append(ChatMessage(role, item.text, interrupted=interrupted, id=item.id))
         if self._outlet.wants(Transcript):
             self._outlet.emit(Transcript(role, item.text, "", final=True, item_id=item.id))
+
+    def mark_interrupted(self) -> None:
+        """The model's newest item was cut off while it was being played."""
+        for index in range(len(self._history) - 1, -1, -1):
+            if self._history[index].role == "model":
+                self._history[index] = replace(self._history[index], interrupted=True)
+                return
 
     def note(self, role: Role, text: str) -> None:
         """Enter what was written rather than said: part of the conversation, but no transcript."""

@@ -249,6 +249,8 @@ class TurnBook:
         for generation in fresh:
             generation.silenced_at_ms = generation.heard(now)[0]
         self._outlet.emit(Interrupted(tuple(g.id for g in fresh), by, heard_ms, estimated))
+        if all(generation.state is GenerationState.ENDED for generation in fresh):
+            self._transcript.mark_interrupted()
         for generation in fresh:
             self._cut(generation, by)
         return True

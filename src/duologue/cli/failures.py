@@ -1,0 +1,47 @@
+"""From an exception to a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from duologue.errors import DuologueError
+
+__all__ = ["EXIT_ERROR", "EXIT_INTERRUPTED", "describe", "exit_code_of"]
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def exit_code_of(error: BaseException, *, debug: bool) -> int:
+    """Say what went wrong and return the process's exit code.
+
+    A traceback is shown only with ``--debug``, or for what is no typed error: that is a mistake of ours.
+    """
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        sys.stderr.write("interrupted\n")
+        return EXIT_INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else EXIT_ERROR
+    exit_code = getattr(error, "exit_code", None)
+    say = getattr(error, "format_message", None)  # click's own errors have it
+    if isinstance(exit_code, int) and callable(say):
+        sys.stderr.write(f"duologue: {say()}\n")
+        return EXIT_ERROR
+    if isinstance(exit_code, int):  # typer.Exit
+        return exit_code
+    if debug or not isinstance(error, DuologueError):
+        traceback.print_exception(error)
+    if isinstance(error, DuologueError):
+        sys.stderr.write(f"duologue: {describe(error)}\n")
+    return EXIT_ERROR
+
+
+def describe(error: DuologueError) -> str:
+    """Return the error with its code, reason and phase, on one line."""
+    details = [f"phase {error.phase}"]
+    if error.code is not None:
+        details.insert(0, f"code {error.code}")
+    if error.reason and error.reason not in str(error):
+        details.append(f"reason {error.reason!r}")
+    return f"{error} [{', '.join(details)}]"
