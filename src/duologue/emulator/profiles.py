@@ -80,7 +80,7 @@ class EmulatedProfile:
 
 _NATIVE_2_5 = EmulatedProfile(
     name="2.5-native",
-    model_marks=("2.5-flash-native-audio", "2.5-flash-preview-native-audio"),
+    model_marks=("gemini-2.5-flash-native-audio", "gemini-2.5-flash-preview-native-audio"),
     thoughts="always",
     input_words="fragments",
     message_kinds="one",

@@ -357,6 +357,7 @@ class Dialogue:
         self._turn = None
         self._conversation.release()
         self._issue_handle()
+        self._outlet.empty()
 
     def _issue_handle(self) -> None:
         if self._setup.session_resumption is None and self._profile.unrequested_handles == "never":

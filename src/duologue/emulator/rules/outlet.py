@@ -28,11 +28,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from duologue.emulator.profiles import EmulatedProfile
+    from duologue.emulator.protocols import Call
     from duologue.emulator.rules.calls import PendingCall
 
-__all__ = ["OUTPUT_RATE_HZ", "Outlet"]
+__all__ = ["OUTPUT_RATE_HZ", "Outlet", "is_sendable"]
 
 OUTPUT_RATE_HZ = 24_000
+
+
+def is_sendable(calls: Sequence[Call]) -> bool:
+    """Tell whether the calls of a reply can be written as JSON."""
+    try:
+        for call in calls:
+            encode(FunctionCall(name=call.name, args=dict(call.args)))
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 class Outlet:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from duologue.emulator.asks import Close
+from duologue.errors import ConfigError
 
 if TYPE_CHECKING:
     from duologue.emulator.protocols import Entry
@@ -69,6 +70,9 @@ class Service:
         id_prefix: Stands before session ids and makes handles and call ids differ between emulators.
         handle_validity_s: How long after its conversation's last link a handle is honoured.
         ask_limit_s: An ask without an answer counts as failed after this.
+
+    Raises:
+        ConfigError: ``time_scale`` or ``audio_speed`` is not greater than 0.
     """
 
     time_scale: float = 1.0
@@ -86,6 +90,11 @@ class Service:
     _conversations: dict[str, _Conversation] = field(
         default_factory=dict[str, _Conversation], init=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        for name in ("time_scale", "audio_speed"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"the emulator's {name} must be greater than 0, not {getattr(self, name)}")
 
     def next_session_id(self) -> str:
         """Return "s1", "s2", ... behind the prefix."""

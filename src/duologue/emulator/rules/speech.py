@@ -56,18 +56,21 @@ class _Clause:
     text: str
     ask_id: int | None = None
     pcm: bytes | None = None
+    voiced_bytes: int = 0
+    """Of ``pcm``, without the gap behind it."""
     sent_bytes: int = 0
     fragments: deque[tuple[float, str]] = field(default_factory=deque[tuple[float, str]])
     """Words not yet sent, each with the byte of the sound at which it is heard."""
 
-    def take_sound(self, pcm: bytes, *, leading_blank: bool, with_words: bool) -> None:
+    def take_sound(self, pcm: bytes, voiced_bytes: int, *, leading_blank: bool, with_words: bool) -> None:
         self.pcm = pcm
+        self.voiced_bytes = min(voiced_bytes, len(pcm))
         if not with_words:
             return
         at = 0
         for piece in output_fragments(self.text):
             spaced = f" {piece}" if leading_blank and at == 0 else piece
-            self.fragments.append((at / len(self.text) * len(pcm), spaced))
+            self.fragments.append((at / len(self.text) * self.voiced_bytes, spaced))
             at += len(piece)
 
     def due_words(self, ahead_bytes: int) -> list[str]:
@@ -138,7 +141,8 @@ class Speech:
         """Take the sound of a clause (s16le mono 24 kHz)."""
         index = next(i for i, clause in enumerate(self._clauses) if clause.ask_id == ask_id)
         clause = self._clauses[index]
-        sound = pcm[: len(pcm) & ~1]
+        voiced_bytes = len(pcm) & ~1
+        sound = pcm[:voiced_bytes]
         if index + 1 < len(self._clauses):
             gap_s = _SENTENCE_GAP_S if clause.text.endswith((".", "!", "?")) else _CLAUSE_GAP_S
             sound += bytes(_whole_samples(gap_s))
@@ -146,7 +150,7 @@ class Speech:
         if len(sound) >= room:
             sound = sound[:room]
             del self._clauses[index + 1 :]
-        clause.take_sound(sound, leading_blank=index > 0, with_words=self._with_words)
+        clause.take_sound(sound, voiced_bytes, leading_blank=index > 0, with_words=self._with_words)
         if index == self._at:
             self._planned_at = max(self._planned_at, now)
             self._ask_for(index + 1, now)
@@ -172,9 +176,9 @@ class Speech:
         for clause in self._clauses[: self._at + 1]:
             if clause.pcm is None or left <= 0:
                 break
-            length = len(clause.pcm) / _BYTES_PER_S
-            heard.append(leading_words(clause.text, left / length if length else 1.0))
-            left -= length
+            voiced_s = clause.voiced_bytes / _BYTES_PER_S
+            heard.append(leading_words(clause.text, left / voiced_s if voiced_s else 1.0))
+            left -= len(clause.pcm) / _BYTES_PER_S
         return " ".join(words for words in heard if words).strip()
 
     def cancel(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from duologue.emulator.protocols import Call, Entry, Reply
 from duologue.emulator.rules.calls import CallLedger, PendingCall
 from duologue.emulator.rules.conversation import Conversation, call_tokens
+from duologue.emulator.rules.outlet import Outlet, is_sendable
 from duologue.emulator.rules.speech import Playhead, Speech
 from duologue.emulator.rules.usage import AUDIO_TOKENS_PER_S, turn_usage
 from duologue.emulator.rules.words import clean, estimate_tokens
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from duologue.emulator.profiles import EmulatedProfile
     from duologue.emulator.rules.askbook import AskBook
-    from duologue.emulator.rules.outlet import Outlet
     from duologue.emulator.rules.service import Service
 
 __all__ = ["Phase", "Stage", "Turn", "max_audio_s", "thoughts_of"]
@@ -99,6 +99,9 @@ class Turn:
     def thought(self, reply: Reply, now: float) -> None:
         """Take the brain's answer and begin to carry it out."""
         stage = self._stage
+        if not is_sendable(reply.calls):
+            self.abandon()
+            return
         stage.outlet.opening()
         self._send_thought(reply)
         self._calls = reply.calls
@@ -140,7 +143,7 @@ class Turn:
         self._think(now)
 
     def abandon(self) -> None:
-        """End the turn without an answer: the brain has failed."""
+        """End the turn without an answer: the brain has failed, or asked for what no JSON can hold."""
         self._end()
 
     def interrupt(self, now: float) -> None:
