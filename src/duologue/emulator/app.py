@@ -47,7 +47,7 @@ _Part = TypeVar("_Part", bound=_Closable)
 
 
 class Emulator:
-    """A local server that speaks the Gemini Live protocol; an async context manager, used once.
+    """A local server that speaks the Gemini Live protocol; an async context manager.
 
     It does not check what a model of Google's would say, only how it says it: order, pacing, limits
     and closes follow the profile.
@@ -65,7 +65,8 @@ class Emulator:
         host: Where to listen. Anything but loopback lets the whole network in; keys are no lock.
         port: 0 takes a free one.
         api_keys: The keys that are right; None: any non-empty one.
-        time_scale: How many times faster lifetimes and playback pass; 10 makes ten minutes one.
+        time_scale: How many times faster lifetimes and playback pass; 10 makes ten minutes one. Faults
+            keep real seconds.
 
     Raises:
         ConfigError: An option names what does not exist. From ``async with``: something is not

@@ -425,13 +425,15 @@ def _check(request: Request) -> str:
     """Return the API version of a request for the Live API.
 
     Raises:
-        BadRequestError: A foreign page's request, or another path.
+        BadRequestError: A foreign page's request, another path, or another method than GET.
     """
     if not is_trusted_origin(request.all("origin")):
         raise BadRequestError(HTTPStatus.FORBIDDEN, "Pages of other origins may not use this server.")
     api_version = live_api_version(request.path)
     if api_version is None:
         raise BadRequestError(HTTPStatus.NOT_FOUND, "Requested entity was not found.")
+    if request.method != "GET":
+        raise BadRequestError(HTTPStatus.METHOD_NOT_ALLOWED, "A WebSocket is opened with GET.")
     return api_version
 
 
