@@ -57,6 +57,12 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
+@pytest.fixture(scope="session")
+def make_clock() -> Callable[[], VirtualClock]:
+    """Return what makes a clock, for tests that need one an example."""
+    return VirtualClock
+
+
 @pytest.fixture
 def tone() -> Callable[..., bytes]:
     """Return a function that makes a sine: (hz, duration_ms, sample_rate, amplitude=12000)."""
@@ -126,7 +132,7 @@ class StandInSoundDevice:
 
     def query_devices(self, device: object = None, kind: str | None = None) -> Any:
         base = {"hostapi": 0, "default_samplerate": 48_000.0}
-        devices = [
+        devices: list[dict[str, Any]] = [
             base | {"name": "desk mic", "max_input_channels": 1, "max_output_channels": 0},
             base | {"name": "desk box", "max_input_channels": 0, "max_output_channels": 2},
         ]

@@ -4,14 +4,16 @@ import struct
 import sys
 import wave
 from array import array
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from duologue.audio.wav import WavWriter, read_wav, wav_header
 from duologue.errors import AudioError, ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RAMP = [-32768, -16384, -256, 0, 256, 16384, 32512]
 PCM = array("h", RAMP).tobytes()
@@ -186,9 +188,14 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
 
 def test_leaving_by_an_interrupt_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
-    with pytest.raises(KeyboardInterrupt), WavWriter(path, 16_000) as writer:
-        writer.write(PCM)
-        raise KeyboardInterrupt
+
+    def call() -> None:
+        with WavWriter(path, 16_000) as writer:
+            writer.write(PCM)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        call()
     assert read_wav(path) == PCM
 
 

@@ -109,11 +109,12 @@ class Playout:
         max_buffer_s: float = 600.0,
         fade_ms: int = 4,
     ) -> None:
-        if sample_rate <= 0 or not 0 <= prebuffer_ms <= max_prebuffer_ms or max_buffer_s <= 0:
+        sizes_ok = sample_rate > 0 and max_buffer_s > 0 and 0 <= fade_ms <= 20
+        if not (sizes_ok and 0 <= prebuffer_ms <= max_prebuffer_ms):
             msg = (
                 f"Playout got sample_rate={sample_rate}, prebuffer_ms={prebuffer_ms}, max_prebuffer_ms="
-                f"{max_prebuffer_ms}, max_buffer_s={max_buffer_s}; all are positive, and prebuffer_ms "
-                "is at most max_prebuffer_ms"
+                f"{max_prebuffer_ms}, max_buffer_s={max_buffer_s}, fade_ms={fade_ms}; give a positive rate and "
+                "buffer, a prebuffer of 0 to max_prebuffer_ms, and a fade of 0 to 20 ms"
             )
             raise ConfigError(msg)
         self.sample_rate = sample_rate

@@ -33,14 +33,15 @@ class Resampler:
     """A stream of mono s16le PCM from one rate to another.
 
     With equal rates it hands the bytes through and needs no package. Between different rates it
-    holds sound back (MQ about 9 ms from 48 to 16 kHz) until ``flush``. The same sound always gives
+    holds sound back until ``flush``: it works in blocks, so MQ holds 5 to 40 ms (21 on average), LQ 2 to
+    20 (11 on average), QQ nothing. The same sound always gives
     the same bytes, however it is cut, and silence stays silence.
 
     Args:
         from_hz: Rate of what is given, in Hz.
         to_hz: Rate of what is wanted, in Hz.
-        quality: soxr's recipe: ``"MQ"`` suits live speech, ``"HQ"`` recordings (twice the delay),
-            ``"QQ"`` adds no delay and lets aliases through.
+        quality: soxr's recipe: ``"MQ"`` suits live speech, ``"HQ"`` recordings; ``"QQ"`` lets
+            aliases through.
 
     Raises:
         ConfigError: A rate that is not positive, an unknown quality, or soxr is not installed.

@@ -48,17 +48,17 @@ _TRANSITIONS: Final[Mapping[SinkState, frozenset[SinkState]]] = {
 
 @dataclass(slots=True)
 class _Waiter:
-    """Someone who waits for the generations queued after ``commands`` commands to be gone."""
+    """Someone who waits for generations to be gone, seen after ``commands`` commands or later."""
 
     done: asyncio.Future[None]
     commands: int
-    generations: frozenset[str] | None = None
+    generations: frozenset[str]
 
 
 class BaseSink(ABC):
     """The life of an ``AudioSink``: started once, observed while it plays, closed from any state.
 
-    A subclass carries out commands (write, end, flush), counts them in ``_commands``, and tells
+    A subclass carries out commands (write, end, flush), numbers them by ``_count_command``, and tells
     ``_observe`` after how many of them what has been heard and what is still queued. All methods are
     for the loop's thread.
     """
@@ -67,6 +67,9 @@ class BaseSink(ABC):
         self._state = SinkState.NEW
         self._report: Callable[[str, int], None] | None = None
         self._commands: int = 0
+        self._written: dict[str, int] = {}
+        self._seen_commands: int = 0
+        self._seen_queued: frozenset[str] = frozenset()
         self._waiters: list[_Waiter] = []
         self._failure: AudioError | None = None
 
@@ -119,12 +122,13 @@ class BaseSink(ABC):
         """
         if self._failure is not None:
             raise self._failure
-        if self._state is SinkState.CLOSED or not self._commands:
+        generations = self._seen_queued.union(self._written)
+        if self._state is SinkState.CLOSED or not generations:
             return
         if self._state is SinkState.NEW:
             msg = f"this {type(self).__name__} has sound but was never started, so it would wait forever"
             raise AudioError(msg)
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), self._commands)
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), self._commands, generations)
         self._waiters.append(waiter)
         try:
             await waiter.done
@@ -172,16 +176,22 @@ class BaseSink(ABC):
         if self._report is not None:
             for playhead in progress:
                 self._report(playhead.generation_id, playhead.played_ms)
-        if not self._waiters:
-            return
-        still_queued = frozenset(queued)
+        if commands != self._seen_commands:
+            self._written = {name: number for name, number in self._written.items() if number > commands}
+        self._seen_commands = commands
+        self._seen_queued = frozenset(queued)
         for waiter in self._waiters:
             if commands < waiter.commands:
                 continue
-            waiting_for = still_queued if waiter.generations is None else waiter.generations & still_queued
-            waiter.generations = waiting_for
-            if not waiting_for and not waiter.done.done():
+            waiter.generations &= self._seen_queued
+            if not waiter.generations and not waiter.done.done():
                 waiter.done.set_result(None)
+
+    def _count_command(self, written: str | None = None) -> None:
+        """Number a command; ``written`` names the generation that it gave sound to."""
+        self._commands += 1
+        if written is not None:
+            self._written[written] = self._commands
 
     def _fail(self, error: Exception) -> None:
         """Go silent for good: whoever waits is told now, else ``aclose`` tells. Later failures are logged only."""
@@ -252,17 +262,17 @@ class PacedSink(BaseSink):
             AudioError: An odd number of bytes.
         """
         if self._state in (SinkState.NEW, SinkState.RUNNING):
-            self._commands += 1
             self.playout.write(generation_id, pcm)
+            self._count_command(generation_id)
 
     def end(self, generation_id: str) -> None:
         """Tell that no more sound of this generation will be written."""
-        self._commands += 1
+        self._count_command()
         self.playout.end(generation_id)
 
     def flush(self) -> None:
         """Fall silent now: everything queued and unheard is thrown away."""
-        self._commands += 1
+        self._count_command()
         self.playout.flush()
         self._look()
 

@@ -142,7 +142,7 @@ class Speaker(BaseSink):
             AudioError: An odd number of bytes.
         """
         bytes_to_samples(pcm)  # here, since the device's thread has nobody to raise to
-        self._command(partial(self._playout.write, generation_id, bytes(pcm)))
+        self._command(partial(self._playout.write, generation_id, bytes(pcm)), generation_id)
 
     def end(self, generation_id: str) -> None:
         """Tell that no more sound of this generation will be written."""
@@ -152,10 +152,10 @@ class Speaker(BaseSink):
         """Fall silent now: everything queued and not yet in the device is thrown away."""
         self._command(self._playout.flush)
 
-    def _command(self, command: Callable[[], object]) -> None:
+    def _command(self, command: Callable[[], object], written: str | None = None) -> None:
         if self._state not in (SinkState.NEW, SinkState.RUNNING):
             return
-        self._commands += 1
+        self._count_command(written)
         (self._early if self._feed is None else self._feed.commands).append(command)
 
     def _open(self) -> None:
@@ -164,7 +164,6 @@ class Speaker(BaseSink):
         self._loop = asyncio.get_running_loop()
         feed = SpeakerFeed(self._playout, plan.sample_rate, plan.channels)
         feed.commands.extend(self._early)
-        self._early.clear()
         try:
             self._stream = library.RawOutputStream(
                 samplerate=plan.sample_rate,
@@ -180,6 +179,7 @@ class Speaker(BaseSink):
             self._close()
             msg = f"the loudspeaker {plan.name!r} cannot be opened: {error}"
             raise AudioError(msg) from error
+        self._early.clear()
         self._feed = feed
         self.latency_s = float(self._stream.latency)
         self._watch(plan, -1)

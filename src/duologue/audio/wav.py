@@ -75,7 +75,7 @@ def _to_s16(data: bytes, header: WavHeader, path: Path) -> bytes:
         raise ConfigError(msg) from error
     if header.is_float:
         floats: Any = np.frombuffer(data, dtype=f"<f{header.bits // 8}").astype(np.float64)
-        scaled: Any = np.rint(np.nan_to_num(floats) * 32768.0)
+        scaled: Any = np.rint(np.clip(np.nan_to_num(floats), -1.0, 1.0) * 32768.0)
     elif header.bits == 8:
         scaled = (np.frombuffer(data, dtype=np.uint8).astype(np.int32) - 128) << 8
     elif header.bits == 24:
