@@ -15,33 +15,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import json
-import os
 import signal
-import struct
 import sys
-import threading
-from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from duologue import errors
+from duologue.emulator.worker_child import LENGTHS, READY_ID, Answer, Handler, frame
 from duologue.errors import DuologueError, QueueFull, SessionClosed
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+    from collections.abc import Coroutine, Mapping
 
 __all__ = ["Answer", "Handler", "Worker", "WorkerError"]
 
-_LENGTHS = struct.Struct("<II")
-_MAX_FRAME_BYTES = 512 * 1024 * 1024
-_READY_ID = 0
 _GRACE_S = 2.0
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from duologue.emulator.workers import child_main; child_main(sys.argv[2], sys.argv[3])"
+    "from duologue.emulator.worker_child import child_main; child_main(sys.argv[2], sys.argv[3])"
 )
 
 
@@ -49,17 +42,6 @@ class WorkerError(DuologueError):
     """The child process died, did not answer in time, or could not do the job (the message says which)."""
 
     _default_retryable = True
-
-
-class Answer(NamedTuple):
-    """What a job gave back: a JSON object and raw bytes, either may be empty."""
-
-    params: dict[str, Any]
-    blob: bytes
-
-
-Handler: TypeAlias = Callable[[dict[str, Any], bytes], Answer]
-"""What a factory returns: called in the child, one job after another, never concurrently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +234,9 @@ class _Link:
         self.process = process
         self.info: dict[str, Any] = {}
         self._spec = spec
-        self._next_id = _READY_ID + 1
+        self._next_id = READY_ID + 1
         self._due: dict[int, asyncio.Future[Answer]] = {}
-        self._due[_READY_ID] = asyncio.get_running_loop().create_future()
+        self._due[READY_ID] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.get_running_loop().create_task(self._read(), name=f"read {spec.name}")
 
     @property
@@ -263,7 +245,7 @@ class _Link:
 
     async def wait_ready(self) -> None:
         try:
-            self.info = (await asyncio.wait_for(self._due[_READY_ID], self._spec.start_timeout_s)).params
+            self.info = (await asyncio.wait_for(self._due[READY_ID], self._spec.start_timeout_s)).params
         except _ChildEndedError as gone:
             raise WorkerError(f"{self._spec.name} died while starting ({gone})") from None
         except TimeoutError:
@@ -279,8 +261,9 @@ class _Link:
         if not self.alive or self.process.stdin is None:
             raise _ChildEndedError(self._exit())
         job_id, self._next_id = self._next_id, self._next_id + 1
+        job = frame({"id": job_id, "params": params}, blob)  # may refuse: before an answer is due
         self._due[job_id] = answer
-        self.process.stdin.write(_frame({"id": job_id, "params": params}, blob))
+        self.process.stdin.write(job)
         try:
             # A shield keeps the future in place for a caller that is cancelled: the child stays busy with it.
             return await asyncio.wait_for(asyncio.shield(answer), self._spec.call_timeout_s)
@@ -294,8 +277,8 @@ class _Link:
         assert self.process.stdout is not None
         try:
             while True:
-                head = await self.process.stdout.readexactly(_LENGTHS.size)
-                header_bytes, blob_bytes = _LENGTHS.unpack(head)
+                head = await self.process.stdout.readexactly(LENGTHS.size)
+                header_bytes, blob_bytes = LENGTHS.unpack(head)
                 header = json.loads(await self.process.stdout.readexactly(header_bytes))
                 blob = await self.process.stdout.readexactly(blob_bytes)
                 self._settle(header, blob)
@@ -347,79 +330,3 @@ def _error(name: str, header: dict[str, Any]) -> DuologueError:
     if isinstance(kind, type) and issubclass(kind, DuologueError):
         return kind(str(header["error"]))
     return WorkerError(f"{name}: {header['error']}", retryable=False)
-
-
-def _frame(header: dict[str, Any], blob: bytes) -> bytes:
-    head = json.dumps(header).encode()
-    if len(head) + len(blob) > _MAX_FRAME_BYTES:
-        raise WorkerError(f"a job of {len(blob)} bytes is larger than {_MAX_FRAME_BYTES}", retryable=False)
-    return _LENGTHS.pack(len(head), len(blob)) + head + blob
-
-
-# ---------------------------------------------------------------------------------- in the child
-
-
-def child_main(factory: str, options: str) -> None:
-    """Run the child's side: load, say ready, answer jobs until standard input closes.
-
-    Args:
-        factory: As :class:`Worker` was given it.
-        options: The factory's keywords as JSON.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source, sink = _take_over_pipes()
-    jobs: SimpleQueue[tuple[dict[str, Any], bytes]] = SimpleQueue()
-    threading.Thread(target=_listen, args=(source, jobs), daemon=True).start()
-    try:
-        handler = _load(factory)(**json.loads(options))
-    except Exception as error:
-        _reply(sink, _READY_ID, error)
-        return
-    _reply(sink, _READY_ID, Answer({"pid": os.getpid()}, b""))
-    while True:
-        header, blob = jobs.get()
-        try:
-            result: Answer | Exception = handler(header["params"], blob)
-        except Exception as error:
-            result = error
-        _reply(sink, header["id"], result)
-
-
-def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep both pipes to ourselves: a library that reads or prints must not meet the frames."""
-    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    os.close(nothing)
-    return source, sink
-
-
-def _listen(source: BinaryIO, jobs: SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
-    """Read jobs; the parent closing the pipe (or dying) ends the process, even in the midst of a job."""
-    while True:
-        head = source.read(_LENGTHS.size)
-        if len(head) < _LENGTHS.size:
-            os._exit(0)
-        header_bytes, blob_bytes = _LENGTHS.unpack(head)
-        header = json.loads(source.read(header_bytes))
-        jobs.put((header, source.read(blob_bytes)))
-
-
-def _load(factory: str) -> Callable[..., Handler]:
-    module, _, function = factory.partition(":")
-    loaded: Callable[..., Handler] = getattr(importlib.import_module(module), function)
-    return loaded
-
-
-def _reply(sink: BinaryIO, job_id: int, result: Answer | Exception) -> None:
-    if isinstance(result, Answer):
-        data = _frame({"id": job_id, "params": result.params}, result.blob)
-    else:
-        text = str(result) if isinstance(result, DuologueError) else f"{type(result).__name__}: {result}"
-        data = _frame({"id": job_id, "error": text, "kind": type(result).__name__}, b"")
-    try:
-        sink.write(data)
-        sink.flush()
-    except BrokenPipeError:
-        os._exit(0)
