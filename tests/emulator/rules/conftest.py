@@ -105,6 +105,7 @@ class Call:
     answers: bool = True
     frames: list[tuple[float, ServerMessage]] = field(default_factory=list)
     asked: list[tuple[float, Ask]] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
     voice: Callable[[str], bytes | None] = lambda text: b"\x01\x00" * (len(text) * SPEECH_BYTES_PER_CHAR // 2)
 
     def open(self, *, api_version: str = "v1beta") -> Call:

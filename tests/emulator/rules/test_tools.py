@@ -135,16 +135,13 @@ def test_non_blocking_is_the_default_of_3_8_and_the_turn_ends_before_the_result(
     call = asking(dial, "3.8", text="I am looking.")
     call.run(10)
     assert call.kinds()[-4:] == ["generation_complete", "turn_complete+usage", "handle", "empty"]
+    ids = call.call_ids()
     call.clear()
-    call.respond(*asked_ids(call), output="foggy")
+    call.respond(*ids, output="foggy")
     call.run(10)
     assert call.said() == "It is foggy."
     assert call.kinds()[0] == "handle"
     assert call.kinds().count("turn_complete+usage") == 1
-
-
-def asked_ids(call: Call) -> list[str]:
-    return list(call.rules._dialogue._calls._pending)  # type: ignore[union-attr]
 
 
 def test_a_silent_result_is_remembered_and_not_spoken_of(dial: Dial) -> None:

@@ -132,6 +132,21 @@ def test_usage_of_the_recorded_text_turn(dial: Dial) -> None:
     assert [(d.modality, d.token_count) for d in usage.response_tokens_details] == [("AUDIO", 26)]
 
 
+def test_prompt_count_of_the_recorded_history_turn(dial: Dial) -> None:
+    call = dial().set_up(
+        "models/gemini-2.5-flash-native-audio-latest",
+        systemInstruction={"parts": [{"text": "Answer in one short sentence."}]},
+    )
+    turns = [
+        {"role": "user", "parts": [{"text": "My name is Alice and my favorite color is teal."}]},
+        {"role": "model", "parts": [{"text": "Nice to meet you, Alice!"}]},
+    ]
+    call.send({"clientContent": {"turns": turns, "turnComplete": False}})
+    call.say("What is my name and favorite color?")
+    call.run(30)
+    assert call.messages("usage")[0].usage_metadata.prompt_token_count == 417
+
+
 def test_the_prompt_grows_and_a_silent_turn_has_no_response_count(dial: Dial) -> None:
     call = dial(replies=[Reply("Fine."), Reply("")]).set_up()
     call.say("How are you?")

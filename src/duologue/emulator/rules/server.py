@@ -52,11 +52,10 @@ _TRANSITIONS: Mapping[LinkPhase, frozenset[LinkPhase]] = {
 
 
 class ServerRules:
-    """One connection's server side as a value: fed with frames, answers and the time; drained of frames,
-    asks and a close.
+    """Hold one connection's server side: feed it frames, answers and the time; drain frames, asks, a close.
 
-    Feed it in the order of time; drain ``to_send``, ``asks`` and ``close`` after each call, and call
-    ``handle_timeout`` at ``next_deadline``. Not thread-safe.
+    Does no I/O and knows no clock. Feed it in the order of time; drain ``to_send``, ``asks`` and ``close``
+    after each call, and call ``handle_timeout`` at ``next_deadline``. Not thread-safe.
 
     Args:
         service: Shared by all connections of one emulator.
@@ -65,7 +64,7 @@ class ServerRules:
 
     Raises:
         ConfigError: There is no such profile.
-    """  # noqa: D205
+    """
 
     def __init__(self, service: Service, *, detector: Detector, profile: str | None = None) -> None:
         if profile is not None and profile not in PROFILES:

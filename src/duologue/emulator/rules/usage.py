@@ -49,6 +49,8 @@ def turn_usage(
         prompt_text_tokens = conversation.prompt_text_tokens()
     text = preamble_tokens(profile, model) + prompt_text_tokens
     if profile.audio_prompt_detail == "one_token":
+        # Recorded: the speech is in the count, at the usual rate, but all except one token goes as text.
+        text += round(conversation.audio_in_s * AUDIO_TOKENS_PER_S)
         audio = 1 if conversation.audio_in_s else 0
     else:
         audio = round((conversation.audio_in_s + conversation.audio_out_s) * AUDIO_TOKENS_PER_S)
