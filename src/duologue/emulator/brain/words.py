@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import partial
 from importlib import resources
+from typing import Any
 
-LEXICON = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
-IS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in LEXICON["patterns"].items()}
+LEXICON: dict[str, Any] = tomllib.loads(
+    resources.files("duologue.emulator.brain").joinpath("lexicon.toml").read_text("utf-8")
+)
+IS = {name: re.compile(text, re.IGNORECASE) for name, text in LEXICON["patterns"].items()}
 STOP = frozenset(LEXICON["stop"].split())
-_UNITS = LEXICON["units"].split()
-_NUMBERS = [
-    *_UNITS,
-    *(f"{ten} {unit}".strip() for ten in LEXICON["tens"].split() for unit in ["", *_UNITS[1:10]]),
-]
-_NUMERAL = re.compile(rf"\b(?:{'|'.join(reversed(_NUMBERS)).replace(' ', '[ -]')})\b", re.IGNORECASE)
-_SCALED = [
-    (re.compile(rf"\b(?:(\d{{1,6}})|an?) {w}(?:(?: and)? (\d{{1,3}})\b)?", re.I), n)
-    for n, w in LEXICON["scales"]
-]
+_NUMBERS = LEXICON["numbers"].split()
+_NUMERAL = re.compile(rf"\b(?:{'|'.join(reversed(_NUMBERS)).replace('-', '[ -]')})\b", re.IGNORECASE)
 
 
 def stem(word: str) -> str:
-    """Return what the spellings and endings of a word have in common: at most six letters, lower case."""
+    """Return what the spellings (British, American) and endings of a word have in common, at most six letters."""
     word = re.sub(r"(?<=[a-z]{3})our", "or", word.lower()).replace("grey", "gray")
     word = re.sub(r"(?<=\w{3})(?:ing|ed|ies|es|s|ly)$", "", re.sub(r"(?<=\w\w)tre$", "ter", word))
     return re.sub(r"(?<=\w\w)[ey]$", "", word)[:6]
@@ -30,29 +26,33 @@ def stem(word: str) -> str:
 
 def stems(text: str) -> list[str]:
     """Return the stem of every word that carries meaning, in order."""
-    return [stem(word) for word in re.findall(r"[^\W_]+", text.lower().replace("'s", "")) if word not in STOP]
+    words = re.findall(r"[^\W_]+", text.lower().replace("'s", ""))
+    return [stem(word) for word in words if word not in STOP]
 
 
-def split_name(name: str) -> str:
+def plain(name: object) -> str:
     """Return ``get_stockPrice`` as "get stock price"."""
-    return re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", name).strip().lower()
+    return re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", str(name)).strip().lower()
 
 
 def digits(text: str) -> str:
     """Return ``text`` with its numbers in digits: "forty-two" and "1,000" become 42 and 1000."""
-    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
-    text = _NUMERAL.sub(lambda m: str(_NUMBERS.index(m[0].lower().replace("-", " "))), text)
-    for pattern, scale in _SCALED:
-        text = pattern.sub(lambda m, by=scale: str(int(m[1] or 1) * by + int(m[2] or 0)), text)
-    return re.sub(r"(?<!\d )\b(?:minus|negative) (?=\d)", "-", re.sub(r"(?<=\d) point (?=\d)", ".", text))
+    text = _NUMERAL.sub(lambda m: str(_NUMBERS.index(m[0].lower().replace(" ", "-"))), text)
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", re.sub(r"(?<=\d) point (?=\d)", ".", text))
+    for scale, word in LEXICON["scales"]:
+        scaled = rf"(?i)\b(?:(\d{{1,6}})|an?) {word}(?:(?: and)? (\d{{1,3}})\b)?"
+        text = re.sub(scaled, partial(_scale, by=scale), text)
+    return re.sub(r"(?<!\d )\b(?:minus|negative) (?=\d)", "-", text)
 
 
-def clauses(text: str) -> list[str]:
+def _scale(match: re.Match[str], by: int) -> str:
+    return str(int(match[1] or 1) * by + int(match[2] or 0))
+
+
+def split(text: str) -> list[str]:
     """Split what was said into parts that each want one thing."""
-    text = re.sub(
-        r"\b(St|Dr|Mrs?|Ms|[apAP]\.[mM])\.", lambda m: m[1].replace(".", ""), text.replace("’", "'")
-    )
-    return [part for part in IS["border"].split(" ".join(text.split())) if re.search(r"\w", part)]
+    text = IS["abbreviation"].sub(lambda m: m[0].replace(".", ""), " ".join(text.replace("’", "'").split()))
+    return [part for part in IS["border"].split(text) if re.search(r"\w", part)]
 
 
 def join(parts: list[str], last: str = "and") -> str:
@@ -62,5 +62,4 @@ def join(parts: list[str], last: str = "and") -> str:
 
 def sentence(text: str) -> str:
     """Return ``text`` with a capital first letter and a full stop."""
-    text = " ".join(text.split())
-    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?" else ".")
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
