@@ -372,12 +372,13 @@ async def test_a_client_that_does_not_read_is_dropped(limits: DoorLimits, tls: b
         _, writer = await home.raw()
         assert isinstance(writer.transport, asyncio.Transport)
         writer.transport.pause_reading()
-        request = b"flood 150"
-        frame = bytes([0x81, 0x80 | len(request)]) + bytes(4) + request
-        writer.write(UPGRADE.encode() + b"\r\n" + frame)
-        await asyncio.sleep(0.03)
-        writer.write(frame)
-        assert await home.lost() == [(1006, "")]
+        request = b"flood 40"
+        writer.write(UPGRADE.encode() + b"\r\n")
+        async with asyncio.timeout(10):
+            while not home.ended:
+                writer.write(bytes([0x81, 0x80 | len(request)]) + bytes(4) + request)
+                await asyncio.sleep(0.01)
+        assert home.ended == [(1006, "")]
         writer.transport.abort()
 
 
