@@ -71,6 +71,16 @@ def test_no_generation_waits_for_ever() -> None:
     assert waited == 120  # twice the prebuffer
 
 
+def test_each_generation_has_its_own_patience() -> None:
+    playout = make(prebuffer_ms=60)
+    playout.write("a", sound(1, 3))
+    playout.read(120)
+    playout.flush()
+    playout.write("b", sound(1, 3))
+    assert playout.read(120) == bytes(240)
+    assert numbers(playout.read(3)) == [1, 2, 3]
+
+
 def test_an_underrun_is_counted_when_more_comes_and_collects_twice_as_much() -> None:
     playout = make(prebuffer_ms=30)
     playout.write("a", sound(1, 30))
@@ -83,6 +93,7 @@ def test_an_underrun_is_counted_when_more_comes_and_collects_twice_as_much() -> 
     playout.write("a", sound(61, 30))
     playout.end("a")
     assert numbers(playout.read(61))[:60] == list(range(31, 91))
+    assert playout.prebuffer_ms == 60
     playout.write("b", sound(1, 30))
     playout.end("b")
     playout.read(40)
