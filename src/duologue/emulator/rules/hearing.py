@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from duologue.emulator.protocols import Detector
 
 __all__ = [
+    "ACTIVITY_TRANSITIONS",
     "Activity",
     "Heard",
     "Hearing",
@@ -87,13 +88,14 @@ class Activity(Enum):
     """Between activityStart and activityEnd."""
 
 
-_TRANSITIONS: Mapping[Activity, frozenset[Activity]] = {
+ACTIVITY_TRANSITIONS: Mapping[Activity, frozenset[Activity]] = {
     Activity.QUIET: frozenset({Activity.STARTING, Activity.MARKED}),
     Activity.STARTING: frozenset({Activity.QUIET, Activity.SPEAKING}),
     Activity.SPEAKING: frozenset({Activity.TRAILING, Activity.QUIET}),
     Activity.TRAILING: frozenset({Activity.SPEAKING, Activity.QUIET}),
     Activity.MARKED: frozenset({Activity.QUIET}),
 }
+"""Where an activity may go from where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,5 +270,5 @@ class Hearing:
         self._paused_at_bytes = 0
 
     def _to(self, activity: Activity) -> None:
-        assert activity in _TRANSITIONS[self.activity], (self.activity, activity)
+        assert activity in ACTIVITY_TRANSITIONS[self.activity], (self.activity, activity)
         self.activity = activity

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from duologue.emulator.protocols import Detector
     from duologue.wire.client import ClientMessage, Setup
 
-__all__ = ["LinkPhase", "ServerRules"]
+__all__ = ["LINK_TRANSITIONS", "LinkPhase", "ServerRules"]
 
 
 class LinkPhase(Enum):
@@ -42,13 +42,14 @@ class LinkPhase(Enum):
     CLOSED = "closed"
 
 
-_TRANSITIONS: Mapping[LinkPhase, frozenset[LinkPhase]] = {
+LINK_TRANSITIONS: Mapping[LinkPhase, frozenset[LinkPhase]] = {
     LinkPhase.NEW: frozenset({LinkPhase.SETUP, LinkPhase.CLOSED}),
     LinkPhase.SETUP: frozenset({LinkPhase.READY, LinkPhase.CLOSED}),
     LinkPhase.READY: frozenset({LinkPhase.DRAINING, LinkPhase.CLOSED}),
     LinkPhase.DRAINING: frozenset({LinkPhase.CLOSED}),
     LinkPhase.CLOSED: frozenset(),
 }
+"""Where a link may go from where."""
 
 
 class ServerRules:
@@ -236,5 +237,5 @@ class ServerRules:
             self._service.conversation_closed(self._conversation, self.session_id, now)
 
     def _to(self, phase: LinkPhase) -> None:
-        assert phase in _TRANSITIONS[self.phase], (self.phase, phase)
+        assert phase in LINK_TRANSITIONS[self.phase], (self.phase, phase)
         self.phase = phase

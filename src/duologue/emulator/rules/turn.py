@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from duologue.emulator.rules.askbook import AskBook
     from duologue.emulator.rules.service import Service
 
-__all__ = ["Phase", "Stage", "Turn", "max_audio_s", "thoughts_of"]
+__all__ = ["TURN_TRANSITIONS", "Phase", "Stage", "Turn", "max_audio_s", "thoughts_of"]
 
 
 class Phase(Enum):
@@ -42,13 +42,14 @@ class Phase(Enum):
     ENDED = "ended"
 
 
-_TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
+TURN_TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.THINKING: frozenset({Phase.SPEAKING, Phase.BLOCKED, Phase.PLAYING, Phase.ENDED}),
     Phase.SPEAKING: frozenset({Phase.BLOCKED, Phase.PLAYING, Phase.ENDED}),
     Phase.BLOCKED: frozenset({Phase.THINKING, Phase.ENDED}),
     Phase.PLAYING: frozenset({Phase.ENDED}),
     Phase.ENDED: frozenset(),
 }
+"""Where a turn may go from where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,7 @@ class Turn:
         self._to(Phase.ENDED)
 
     def _to(self, phase: Phase) -> None:
-        assert phase in _TRANSITIONS[self.phase], (self.phase, phase)
+        assert phase in TURN_TRANSITIONS[self.phase], (self.phase, phase)
         self.phase = phase
 
 
