@@ -109,6 +109,9 @@ TOLD = [
     ("My favourite colour is red. My favourite colour is teal.", "What is my favourite colour?", "teal"),
     ("My favourite colour is teal.", "Is my favorite color teal?", "Yes"),
     ("My favourite colour is teal.", "Is my favorite color red?", "No"),
+    ("hello my name is marcelo", "do you remember my name", "Marcelo"),
+    ("My favorite number is 1,234.", "What is my favorite number?", "1234"),
+    ("I own a parrot.", "What pet do I own?", "parrot"),
     ("What is your name? My sister’s name is Anna.", "What is my sister's name?", "Anna"),
 ]  # fmt: skip
 
@@ -301,6 +304,20 @@ def test_something_else_than_an_answer_is_taken_as_such(heard: str, words: str) 
     reply = think("What's the weather?", say("Which city, please?"), heard)
     assert words in reply.text
     assert not reply.calls
+
+
+@pytest.mark.parametrize(
+    "heard", ["What about Paris?", "And Paris?", "And in Paris?", "How about Paris, please?"]
+)
+def test_a_follow_up_uses_the_tool_again(heard: str) -> None:
+    call = Call("get_weather", {"city": "London"})
+    done = (Entry("call", call=call), Entry("result", call=call, result={"output": "Fog."}), say("Fog."))
+    assert calls(think("What's the weather in London?", *done, heard)) == [("get_weather", {"city": "Paris"})]
+
+
+@pytest.mark.parametrize("heard", ["Goodbye!", "Please hang up.", "Okay, bye bye."])
+def test_a_declared_way_to_hang_up_is_taken(heard: str) -> None:
+    assert calls(think(heard, tools=(tool("end_call", "Hang up."), WEATHER))) == [("end_call", {})]
 
 
 def test_a_fact_and_a_request_in_one_breath() -> None:

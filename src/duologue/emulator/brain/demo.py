@@ -65,7 +65,9 @@ class _Tool:
 def _choose(tools: list[_Tool], text: str) -> _Tool | None:
     """Return the tool ``text`` asks for: of those over a threshold, the one whose words are rarest (idf)."""
     heard = set(stems(text)) if not IS["remark"].search(text) else set[str]()
-    heard |= {_ALIASES[w] for w in heard if w in _ALIASES and not any(w in tool.words for tool in tools)}
+    heard |= {
+        _ALIASES[w] for w in heard if w in _ALIASES and not any(tool.words.get(w, 0) > 1 for tool in tools)
+    }
     idf = {w: math.log((1 + len(tools)) / (sum(w in tool.words for tool in tools) or 1)) for w in heard}
     ranked = list[tuple[float, float, int]]()
     for index, words in enumerate(tool.words for tool in tools):
@@ -208,6 +210,9 @@ class _Turn:
             self.thought = f"answering about {known.split(' is ')[0]}"
             return sentence(known)
         calls, question = _decide(self.prompt.tools, text, [])
+        asked = [entry.call.name for entry in self.prompt.history if entry.role == "call" and entry.call]
+        if asked and not calls and (more := IS["follow_up"].match(text)):
+            calls, question = _decide(self.prompt.tools, f"{plain(asked[-1])} {text[more.end() :]}", [])
         if calls or question:
             self.calls += calls
             self.thought = f"using {join([plain(call.name) for call in calls])}" if calls else "asking back"
@@ -245,8 +250,9 @@ def _told(text: str) -> list[tuple[frozenset[str], str]]:
     for rule in rules:
         if match := re.search(rule["match"], text, re.IGNORECASE):
             said = match.groupdict()
-            value = said["v"] if said.get("b") == "are" else said["v"].split(",")[0]
+            value = said["v"] if said.get("b") == "are" else re.split(r",(?!\d)", said["v"])[0]
             said["v"] = digits(value) if re.fullmatch(r"-?[\d.]+", digits(value)) else value
+            said["v"] = said["v"].title() if rule["key"].endswith("name") and value.islower() else said["v"]
             key, named = rule["key"].format(**said), IS["named"].findall(text)[:1]
             facts = [(frozenset(stems(key) or [stem(key)]), rule["phrase"].format(**said))]
             return facts + [(frozenset({stem(k), "nam"}), f"your {k}'s name is {v}") for k, v in named]
