@@ -50,8 +50,10 @@ def _scale(match: re.Match[str], by: int) -> str:
 
 
 def split(text: str) -> list[str]:
-    """Split what was said into parts that each want one thing."""
-    text = IS["abbreviation"].sub(lambda m: m[0].replace(".", ""), " ".join(text.replace("’", "'").split()))
+    """Split what was said (its first 4,000 letters) into parts that each want one thing."""
+    text = IS["abbreviation"].sub(
+        lambda m: m[0].replace(".", ""), " ".join(text[:4000].replace("’", "'").split())
+    )
     return [part for part in IS["border"].split(text) if re.search(r"\w", part)]
 
 
