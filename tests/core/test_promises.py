@@ -1,0 +1,58 @@
+"""The promises over random conversations; and proof that the conversations went everywhere."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from tests.core.conversation_machine import ConversationMachine, UplinkMachine, walk
+
+from duologue.core.activity import ACTIVITY_TABLE
+from duologue.core.generation import GENERATION_TABLE
+from duologue.core.link import LINK_TABLE
+from duologue.core.machine import Machine, Table
+from duologue.core.tools import CALL_TABLE
+from duologue.core.uplink import GATE_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from enum import Enum
+
+TABLES: tuple[Table[Any], ...] = (LINK_TABLE, ACTIVITY_TABLE, GENERATION_TABLE, CALL_TABLE, GATE_TABLE)
+
+# The same walks every time: whether an edge was walked must not be luck. The slow run is the random one.
+STEADY = settings(
+    max_examples=45,
+    stateful_step_count=50,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def walked() -> Iterator[set[tuple[Enum, Enum]]]:
+    """Every move any machine makes meanwhile."""
+    edges: set[tuple[Enum, Enum]] = set()
+    Machine.watch = lambda old, new: edges.add((old, new))
+    yield edges
+    Machine.watch = None
+
+
+def test_promises_hold_and_every_edge_is_walked(walked: set[tuple[Enum, Enum]]) -> None:
+    walk(ConversationMachine, STEADY, seeds=range(8))
+    walk(UplinkMachine, STEADY, seeds=[0])
+    edges = {(old, new) for table in TABLES for old, to in table.items() for new in to}
+    missing = sorted(f"{type(old).__name__}: {old.name} -> {new.name}" for old, new in edges - walked)
+    assert not missing
+
+
+@pytest.mark.slow
+def test_promises_hold_over_many_random_conversations() -> None:
+    walk(
+        ConversationMachine,
+        settings(STEADY, max_examples=200, stateful_step_count=80),
+        seeds=[random.getrandbits(32) for _ in range(20)],
+    )
