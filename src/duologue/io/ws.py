@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from duologue.config import SessionOptions
+    from duologue.errors import Phase
     from duologue.wire.endpoint import Endpoint
 
 __all__ = ["WebSocketTransport", "available_libraries"]
@@ -31,6 +32,9 @@ Library = Literal["auto", "websockets", "picows"]
 
 _REDIRECTS = range(300, 400)
 _REFUSED = (401, 403)
+_NO_STATUS = 1005
+_NO_CLOSE_FRAME = 1006
+_TOO_BIG = 1009
 
 
 def available_libraries() -> list[str]:
@@ -63,7 +67,7 @@ class WebSocketTransport:
             msg = f"{where} did not finish the WebSocket upgrade within {options.upgrade_timeout_s:g} s"
             raise ConnectError(msg, phase="upgrade", retryable=True) from error
         except Exception as error:  # one mapping point for two libraries' exception trees
-            raise _connect_error(error, module, where) from error
+            raise _connect_error(error, module, endpoint) from error
         return WebSocketLink(connection, module, options.close_timeout_s)
 
     async def _open(self, module: ModuleType, endpoint: Endpoint, options: SessionOptions) -> Any:
@@ -110,7 +114,7 @@ class WebSocketLink:
         except self._closed_error as error:
             raise _link_lost(error) from error
         except (OSError, EOFError) as error:
-            raise LinkLost(f"the link broke: {error}", code=1006) from error
+            raise LinkLost(f"the link broke: {error}", code=_NO_CLOSE_FRAME) from error
 
     async def receive(self) -> bytes | str:
         """Return the next message as bytes."""
@@ -119,7 +123,7 @@ class WebSocketLink:
         except self._closed_error as error:
             raise _link_lost(error) from error
         except (OSError, EOFError) as error:
-            raise LinkLost(f"the link broke: {error}", code=1006) from error
+            raise LinkLost(f"the link broke: {error}", code=_NO_CLOSE_FRAME) from error
         return message
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -170,18 +174,26 @@ def _proxied(scheme: str, host: str) -> bool:
 
 
 def _link_lost(error: Exception) -> LinkLost:
-    """Return the peer's code and reason: 1005 for a close frame without, 1006 for none at all."""
+    """Return the peer's code and reason: 1005 for a close frame without, 1006 for none at all.
+
+    picows says 0 where websockets says 1005, and calls an oversize frame of the peer's a close received.
+    """
     received: Any = getattr(error, "rcvd", None)
     sent: Any = getattr(error, "sent", None)
+    if (
+        sent is not None
+        and int(sent.code) == _TOO_BIG
+        and int(getattr(received, "code", _TOO_BIG)) == _TOO_BIG
+    ):
+        return LinkLost("a frame was larger than max_message_bytes", code=_TOO_BIG, retryable=False)
     if received is not None:
-        code, reason = int(received.code), str(received.reason or "")
+        code, reason = int(received.code) or _NO_STATUS, str(received.reason or "")
         return LinkLost(f"the service closed the link: {code} {reason}".rstrip(), code=code, reason=reason)
-    if sent is not None and int(sent.code) == 1009:
-        return LinkLost("a frame was larger than max_message_bytes", code=1009, retryable=False)
-    return LinkLost("the link broke without a close frame", code=1006)
+    return LinkLost("the link broke without a close frame", code=_NO_CLOSE_FRAME)
 
 
-def _connect_error(error: Exception, module: ModuleType, where: str) -> ConnectError | ConfigError:
+def _connect_error(error: Exception, module: ModuleType, endpoint: Endpoint) -> ConnectError | ConfigError:
+    where = endpoint.host
     if isinstance(error, (ConnectError, ConfigError)):
         return error
     status = _http_status(error)
@@ -193,7 +205,10 @@ def _connect_error(error: Exception, module: ModuleType, where: str) -> ConnectE
     if isinstance(error, module.InvalidHandshake | module.ProtocolError | EOFError):
         return ConnectError(f"{where} does not answer as a WebSocket server: {error}", phase="upgrade")
     if isinstance(error, OSError):
-        return ConnectError(f"the connection to {where} failed: {error}", phase="connect", retryable=True)
+        # The socket was open by then (see open_socket), so it broke in what came next.
+        phase: Phase = "tls" if endpoint.secure else "upgrade"
+        said = str(error) or type(error).__name__
+        return ConnectError(f"{where} broke the connection off: {said}", phase=phase, retryable=True)
     return ConnectError(f"connecting to {where} failed: {type(error).__name__}: {error}", phase="connect")
 
 
