@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from duologue.core.outlet import Frame
+from duologue.errors import QueueFull
+from duologue.io.outbox import Outbox
+
+
+async def test_order_is_kept_across_kinds() -> None:
+    outbox = Outbox(audio_limit_ms=1000, message_limit=10)
+    for frame in (Frame(b"1", 50), Frame(b"2"), Frame(b"3", 50)):
+        outbox.put(frame)
+    assert [(await outbox.get()).data for _ in range(3)] == [b"1", b"2", b"3"]
+    assert len(outbox) == 0
+
+
+async def test_too_much_sound_drops_the_oldest_sound_and_no_text() -> None:
+    outbox = Outbox(audio_limit_ms=100, message_limit=10)
+    outbox.put(Frame(b"text"))
+    for name in (b"a", b"b", b"c"):
+        outbox.put(Frame(name, 50))
+    assert outbox.dropped_ms == 50
+    assert [(await outbox.get()).data for _ in range(3)] == [b"text", b"b", b"c"]
+
+
+async def test_too_many_messages_are_refused_before_they_are_put() -> None:
+    outbox = Outbox(audio_limit_ms=100, message_limit=2)
+    outbox.put(Frame(b"1"))
+    outbox.check_room()
+    outbox.put(Frame(b"2"))
+    with pytest.raises(QueueFull):
+        outbox.check_room()
+    await outbox.get()
+    outbox.check_room()
+
+
+async def test_get_waits_and_a_cancelled_get_loses_nothing() -> None:
+    outbox = Outbox(audio_limit_ms=100, message_limit=2)
+    waiting = asyncio.create_task(outbox.get())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    outbox.put(Frame(b"1"))
+    assert (await outbox.get()).data == b"1"
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
