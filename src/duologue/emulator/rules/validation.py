@@ -72,6 +72,8 @@ _COVERAGE = frozenset(
 )
 _SCHEDULING = frozenset({"SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"})
 _SERVED_TOOLS = ("function_declarations", "google_search", "google_search_retrieval")
+# Read once: msgspec evaluates the annotations anew at every call.
+_MESSAGE_KEYS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(ClientMessage))
 _SCHEMA_KEYS = frozenset(
     [
         "type",
@@ -152,11 +154,7 @@ def check_shape(message: ClientMessage, unknown: Iterable[str]) -> Close | None:
     first_unknown = next(iter(unknown), None)
     if first_unknown is not None:
         return _unknown_name(first_unknown)
-    keys = [
-        field.encode_name
-        for field in msgspec.structs.fields(ClientMessage)
-        if getattr(message, field.name) is not None
-    ]
+    keys = [wire_name for name, wire_name in _MESSAGE_KEYS if getattr(message, name) is not None]
     if len(keys) > 1:
         return bad_json(f"Oneof field 'message_type' is already set. Cannot set '{keys[1]}'")
     return None
