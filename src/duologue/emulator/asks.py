@@ -6,8 +6,10 @@ Rules *ask* and are later *told*, in any order; an ask whose answer is no longer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from duologue.emulator.protocols import Prompt, Reply
+if TYPE_CHECKING:
+    from duologue.emulator.protocols import Prompt, Reply
 
 __all__ = [
     "Ask",

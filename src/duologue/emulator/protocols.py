@@ -7,9 +7,11 @@ A :class:`Detector` alone is called in line, once per window of sound, and must 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Brain", "Call", "Detector", "Ears", "Entry", "Prompt", "Reply", "ToolSpec", "Voice"]
 

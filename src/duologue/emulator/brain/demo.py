@@ -157,8 +157,6 @@ class DemoBrain:
             recent = takewhile(lambda entry: entry.role in ("call", "result"), reversed(prompt.history))
             said = [_read_out(entry) for entry in recent if entry.role == "result"]
             return Reply(" ".join(reversed(said)), thought="**Reading out the result**")
-        if last.role == "user" and last.text == ".":  # how a client asks for words where it can only write text
-            last = Entry("instruction")
         wanted = last.role == "instruction" or (last.role == "user" and re.search(r"[^\W_]", last.text))
         return _Turn(prompt, last).reply() if wanted else Reply()
 

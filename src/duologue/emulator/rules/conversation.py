@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from duologue.wire.content import Content, Tool
 
-__all__ = ["Conversation", "call_tokens", "content_text", "entries_of_turns"]
+__all__ = ["Conversation", "call_tokens", "content_text", "entries_of_turns", "written_entry"]
 
 
 def content_text(content: Content | None) -> str:
@@ -53,6 +53,11 @@ def entries_of_turns(turns: Sequence[Content], *, complete: bool) -> list[Entry]
         else:
             entries.append(Entry("instruction" if nudged and not user_spoke else "model", text))
     return entries
+
+
+def written_entry(text: str) -> Entry:
+    """Return what a realtime text adds: the caller's words, or a nudge to go on when it has none."""
+    return Entry("instruction") if text.strip() in ("", ".") else Entry("user", text)
 
 
 def _is_nudge(turn: Content, text: str) -> bool:

@@ -13,7 +13,7 @@ from duologue.emulator.asks import Close, Failed, Spoken, Thought, Told, Transcr
 from duologue.emulator.protocols import Detector, Entry
 from duologue.emulator.rules import validation
 from duologue.emulator.rules.calls import CallLedger, PendingCall, schedule_of
-from duologue.emulator.rules.conversation import Conversation, content_text, entries_of_turns
+from duologue.emulator.rules.conversation import Conversation, content_text, entries_of_turns, written_entry
 from duologue.emulator.rules.hearing import Heard, Hearing, SpeechEnded, SpeechStarted, Thresholds
 from duologue.emulator.rules.listening import Listening, Utterance
 from duologue.emulator.rules.resample import TARGET_RATE_HZ, Resampler
@@ -132,7 +132,8 @@ class Dialogue:
             self._intake = _Intake.OPEN if complete else _Intake.SEEDING
             return None
         self._interrupt(now)
-        self._conversation.entries += entries
+        # Nothing but a nudge asks the model to go on: an instruction that says nothing.
+        self._conversation.entries += entries or ([Entry("instruction")] if complete else [])
         self._owes_reply = self._owes_reply or complete
         self._settle(now, at_once=complete)
         return None
@@ -156,7 +157,7 @@ class Dialogue:
             self._follow(hearing.finish(), now)
         if message.text:
             self._barge_in(now)
-            self._enter(Entry("user", clean(message.text)))
+            self._enter(written_entry(clean(message.text)))
             self._owes_reply = True
         self._settle(now)
         return None
