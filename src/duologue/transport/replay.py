@@ -1,0 +1,99 @@
+"""A conversation told again to a service that has forgotten it.
+
+The service refuses function parts in seeded turns, so calls and results are told as text (Q-replay-text).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from duologue.errors import ConfigError, ProtocolError
+from duologue.tools.results import ResultError, response_of
+from duologue.transport.values import (
+    ReplayFile,
+    ReplayText,
+    ReplayToolCall,
+    ReplayToolResult,
+    ReplayTransfer,
+)
+from duologue.wire.blob import decode_base64, encode_base64
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from duologue.transport.values import ReplayItem
+
+__all__ = ["as_bytes", "as_response", "file_turn", "replay_turns", "result_turn", "text_turn"]
+
+_MAX_RESULT_BYTES = 1024 * 1024
+
+
+def replay_turns(items: Sequence[ReplayItem]) -> list[dict[str, Any]]:
+    """Return ``clientContent`` turns that tell ``items`` again, in order."""
+    return [_turn(item) for item in items]
+
+
+def result_turn(name: str, result: Any) -> dict[str, Any]:
+    """Return a user turn that tells a result whose call the service no longer knows."""
+    return text_turn("user", f"[Result of {name}: {_json(as_response(result))}]")
+
+
+def text_turn(role: str, text: str) -> dict[str, Any]:
+    """Return one turn of text; ``assistant`` is the wire's ``model``."""
+    return {"role": "model" if role == "assistant" else role, "parts": [{"text": text}]}
+
+
+def file_turn(data: bytes | str, mime_type: str) -> dict[str, Any]:
+    """Return a user turn that holds a file."""
+    if not mime_type:
+        raise ConfigError("send_file: the file's mime_type is empty")
+    blob = {"mimeType": mime_type, "data": encode_base64(as_bytes(data))}
+    return {"role": "user", "parts": [{"inlineData": blob}]}
+
+
+def as_bytes(data: bytes | bytearray | memoryview | str) -> bytes | bytearray | memoryview:
+    """Return bytes as they are, and what base64 text holds.
+
+    Raises:
+        ConfigError: Text that is not base64.
+    """
+    if not isinstance(data, str):
+        return data
+    try:
+        return decode_base64(data)
+    except ProtocolError as error:
+        raise ConfigError(f"text given as data must be base64: {error}") from error
+
+
+def as_response(result: Any) -> dict[str, Any]:
+    """Return a tool's result as the response object the model is sent.
+
+    Raises:
+        ConfigError: It has no JSON form, or is over 1 MiB.
+    """
+    from collections.abc import Mapping
+
+    wrapped = cast("object", result) if isinstance(result, Mapping) else {"result": result}
+    try:
+        return response_of(wrapped, _MAX_RESULT_BYTES)
+    except ResultError as error:
+        raise ConfigError(f"send_tool_result: {error}") from error
+
+
+def _turn(item: ReplayItem) -> dict[str, Any]:
+    match item:
+        case ReplayText(role=role, text=text):
+            return text_turn(role, text)
+        case ReplayToolCall(name=name, args=args):
+            return text_turn("assistant", f"[Call of {name} with {_json(args)}]")
+        case ReplayToolResult(name=name, result=result):
+            return result_turn(name, result)
+        case ReplayFile(data=data, mime_type=mime_type):
+            return file_turn(data, mime_type)
+        case ReplayTransfer(from_agent=old, to_agent=new):
+            return text_turn("user", f"[Agent transfer: {old} -> {new}]")
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False, default=str)

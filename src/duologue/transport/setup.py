@@ -1,0 +1,290 @@
+"""Gemini's options, and what they make of a session: plan, endpoint, capabilities."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from duologue.config import LiveConfig, SessionOptions
+from duologue.core.session import SessionPlan
+from duologue.errors import ConfigError, Unsupported
+from duologue.io.auth import API_VERSION_VARIABLE, find_api_key, find_base_url
+from duologue.tools import Registry
+from duologue.transport.values import (
+    ApiKeyAuth,
+    LLMTransportConfig,
+    ResponseModality,
+    SessionUpdate,
+    ToolDeclaration,
+    TransportCapabilities,
+)
+from duologue.wire.endpoint import DEFAULT_API_VERSION, Endpoint, developer_endpoint
+from duologue.wire.profiles import DEFAULT_MODEL, ModelProfile, profile_for
+from duologue.wire.setup import build_setup, merge_overrides
+
+if TYPE_CHECKING:
+    from duologue.transport.values import TransportAuth
+
+__all__ = [
+    "CompressionConfig",
+    "GeminiTransportConfig",
+    "Output",
+    "SpeechConfig",
+    "capabilities_of",
+    "endpoint_of",
+    "merged",
+    "output_of",
+    "plan_of",
+    "updated",
+]
+
+Output = Literal["audio", "text", "transcript"]
+"""What an answer is taken from: its sound, its text, or, for text of a model that only speaks, the
+transcript of its sound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechConfig:
+    """Voice and language of the answers; in text mode neither is sent."""
+
+    voice_name: str | None = None
+    language_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressionConfig:
+    """When the service cuts old turns away, and down to what; None leaves a size to the service."""
+
+    trigger_tokens: int | None = None
+    target_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeminiTransportConfig:
+    """How a ``GeminiLiveTransport`` connects.
+
+    Args:
+        api_key: None looks into ``GOOGLE_API_KEY``, then ``GEMINI_API_KEY``. Never shown.
+        model: Its capabilities are the transport's, for good.
+        system_instruction: The model's instructions.
+        tools: Functions, ``@function_tool`` objects or declarations as on the wire. None of them is run
+            here: calls go to ``on_tool_call``.
+        resumption_handle: The first ``connect`` restores this conversation. Never shown.
+        speech_config: Voice and language.
+        compression_config: None is the service's sliding window with its own sizes.
+        google_search: Lets the model search.
+        input_audio_transcription: Whether the user is transcribed.
+        output_audio_transcription: Whether the model is; text mode may need it and then keeps it on.
+        temperature: 0..2.
+        response_modality: ``"text"`` is for an external voice.
+        connect_timeout_ms: For all of ``connect``; ``options`` limits each phase.
+        reconnect_timeout_ms: For all of ``reconnect``.
+        base_url: Another host; None looks into ``GOOGLE_GEMINI_BASE_URL``.
+        allow_insecure: Permits an unencrypted link to another host than loopback.
+        live: Every other option of the service.
+        options: How this library behaves.
+    """
+
+    api_key: str | None = field(default=None, repr=False)
+    model: str = DEFAULT_MODEL
+    system_instruction: str | None = None
+    tools: Sequence[ToolDeclaration] = ()
+    resumption_handle: str | None = field(default=None, repr=False)
+    speech_config: SpeechConfig = SpeechConfig()
+    compression_config: CompressionConfig | None = None
+    google_search: bool = False
+    input_audio_transcription: bool = True
+    output_audio_transcription: bool = True
+    temperature: float | None = None
+    response_modality: ResponseModality = "audio"
+    connect_timeout_ms: int = 30_000
+    reconnect_timeout_ms: int = 45_000
+    base_url: str | None = None
+    allow_insecure: bool = False
+    live: LiveConfig = field(default_factory=LiveConfig)
+    options: SessionOptions = field(default_factory=SessionOptions)
+
+    def __post_init__(self) -> None:
+        for name in ("connect_timeout_ms", "reconnect_timeout_ms"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give a positive number of milliseconds")
+        if self.response_modality not in ("audio", "text"):
+            raise ConfigError(f"response_modality is {self.response_modality!r}; give 'audio' or 'text'")
+        if self.live.response_modalities is not None:
+            raise ConfigError("live.response_modalities: give response_modality to the transport instead")
+
+
+def capabilities_of(profile: ModelProfile) -> TransportCapabilities:
+    """Return what a model of this profile can do through this transport."""
+    return TransportCapabilities(
+        message_truncation=False,
+        turn_detection=True,
+        user_transcription=True,
+        in_place_session_update=False,
+        session_resumption=True,
+        context_compression=True,
+        grounding_metadata=True,
+        # A model that only speaks still gives text: the transcript of what it says.
+        text_response_modality=bool({"TEXT", "AUDIO"}.intersection(profile.output_modalities)),
+    )
+
+
+def output_of(config: GeminiTransportConfig) -> Output:
+    """Return what answers are taken from."""
+    if config.response_modality == "audio":
+        return "audio"
+    return "text" if "TEXT" in profile_for(config.model).output_modalities else "transcript"
+
+
+def plan_of(config: GeminiTransportConfig, *, session_id: str, handle: str | None) -> SessionPlan:
+    """Return what the core is made of.
+
+    Raises:
+        ConfigError: An option that is none, or that the model's profile does not allow.
+    """
+    profile = profile_for(config.model)
+    output = output_of(config)
+    speech = config.speech_config if output == "audio" else SpeechConfig()
+    setup = build_setup(
+        model=config.model,
+        profile=profile,
+        config=_live(config, output),
+        instructions=config.system_instruction,
+        tools=_declarations(config.tools),
+        voice=speech.voice_name,
+        language=speech.language_code,
+        temperature=config.temperature,
+        handle=handle,
+        manual_activity=config.options.turn_detection == "manual",
+    )
+    if config.options.turn_detection != "server":
+        raise Unsupported("options.turn_detection: this transport leaves detection to the service")
+    return SessionPlan(
+        session_id=session_id,
+        setup=merge_overrides(setup, config.live.setup_overrides),
+        profile=profile,
+        # The raw frames tell where one ends (calls are told as one batch) and hold the provider's usage.
+        options=replace(config.options, raw_messages=True),
+    )
+
+
+def endpoint_of(config: GeminiTransportConfig) -> Endpoint:
+    """Return where to connect.
+
+    Raises:
+        ConfigError: No key, or a URL that cannot be used.
+    """
+    given = config.live.http_options or {}
+    unknown = sorted(set(given) - {"headers", "base_url", "api_version"})
+    if unknown:
+        raise ConfigError(f"http_options has no {unknown[0]!r}; it takes headers, base_url and api_version")
+    return developer_endpoint(
+        api_key=find_api_key(config.api_key).value,
+        base_url=find_base_url(config.base_url or given.get("base_url"))[0],
+        api_version=config.live.api_version
+        or given.get("api_version")
+        or os.environ.get(API_VERSION_VARIABLE)
+        or DEFAULT_API_VERSION,
+        allow_insecure=config.allow_insecure,
+        headers=given.get("headers"),
+    )
+
+
+def merged(config: GeminiTransportConfig, given: LLMTransportConfig) -> GeminiTransportConfig:
+    """Return ``config`` with what ``given`` sets.
+
+    Raises:
+        Unsupported: A way to authenticate that this transport does not have.
+        ConfigError: A provider option that is none.
+    """
+    words = given.transcription
+    changes: dict[str, Any] = {
+        "api_key": _key(given.auth),
+        "model": given.model,
+        "input_audio_transcription": words.input if words else None,
+        "output_audio_transcription": words.output if words else None,
+    }
+    update = SessionUpdate(
+        instructions=given.instructions,
+        tools=given.tools,
+        voice=given.voice,
+        response_modality=given.response_modality,
+        provider_options=given.provider_options,
+    )
+    return updated(replace(config, **_set(changes)), update)
+
+
+def updated(config: GeminiTransportConfig, update: SessionUpdate) -> GeminiTransportConfig:
+    """Return ``config`` with what ``update`` sets.
+
+    Raises:
+        ConfigError: A provider option that is none.
+    """
+    changes: dict[str, Any] = {
+        "system_instruction": update.instructions,
+        "tools": update.tools,
+        "response_modality": update.response_modality,
+    }
+    if update.voice is not None:
+        changes["speech_config"] = replace(config.speech_config, voice_name=update.voice)
+    for name, value in update.provider_options.items():
+        changes[name] = _provider_option(name, value)
+    return replace(config, **_set(changes))
+
+
+def _set(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+def _provider_option(name: str, value: Any) -> Any:
+    if name == "google_search":
+        return bool(value)
+    if name != "compression_config":
+        raise ConfigError(
+            f"provider_options has no {name!r}; Gemini's are google_search and compression_config"
+        )
+    if value is None or isinstance(value, CompressionConfig):
+        return value
+    try:
+        return CompressionConfig(**value)
+    except TypeError as error:
+        raise ConfigError("compression_config: its fields are trigger_tokens and target_tokens") from error
+
+
+def _key(auth: TransportAuth | None) -> str | None:
+    if auth is None:
+        return None
+    if isinstance(auth, ApiKeyAuth):
+        return auth.api_key
+    raise Unsupported(f"auth: {type(auth).__name__} is not in this version; give ApiKeyAuth")
+
+
+def _live(config: GeminiTransportConfig, output: Output) -> LiveConfig:
+    """Return the service's options as this transport's own decide them."""
+    live = config.live
+    heard = config.output_audio_transcription if output == "audio" else output == "transcript"
+    compression: Mapping[str, Any] | None = live.context_window_compression
+    if config.compression_config is not None:
+        sizes = config.compression_config
+        window: dict[str, int] = {} if sizes.target_tokens is None else {"targetTokens": sizes.target_tokens}
+        trigger = {} if sizes.trigger_tokens is None else {"triggerTokens": sizes.trigger_tokens}
+        compression = {"slidingWindow": window, **trigger}
+    search: list[Mapping[str, Any]] = [{"googleSearch": {}}] if config.google_search else []
+    return replace(
+        live,
+        response_modalities=("TEXT" if output == "text" else "AUDIO",),
+        input_audio_transcription=(live.input_audio_transcription or {})
+        if config.input_audio_transcription
+        else None,
+        output_audio_transcription=(live.output_audio_transcription or {}) if heard else None,
+        context_window_compression=compression,
+        gemini_tools=(*(live.gemini_tools or ()), *search) or None,
+    )
+
+
+def _declarations(tools: Sequence[ToolDeclaration]) -> list[Mapping[str, Any]]:
+    """Return declarations in the order given, mappings as they are."""
+    functions = iter(Registry([tool for tool in tools if not isinstance(tool, Mapping)]).declarations())
+    return [tool if isinstance(tool, Mapping) else next(functions) for tool in tools]
