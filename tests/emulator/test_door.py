@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.emulator.asks import Close
-from duologue.emulator.door import Door, DoorLimits, Guest, Link, cut_reason
+from duologue.emulator.door import Door
 from duologue.emulator.http import BadRequestError, HeadReader, Request, is_trusted_origin, live_api_version
+from duologue.emulator.link import DoorLimits, Guest, Link, cut_reason
 from duologue.emulator.tls import LoopbackTLS
 from duologue.errors import ConfigError
 

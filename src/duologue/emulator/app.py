@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from duologue.emulator.asks import Close
-from duologue.emulator.door import Door, Guest
+from duologue.emulator.door import Door
 from duologue.emulator.faults import Fault, parse_fault
 from duologue.emulator.log import FrameLog, LoggedFrame
 from duologue.emulator.protocols import Brain, Ears, Voice
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from duologue.emulator.brain import BrainFunction
     from duologue.emulator.http import Request
+    from duologue.emulator.link import Guest
 
 __all__ = ["Emulator"]
 

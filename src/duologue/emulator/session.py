@@ -32,8 +32,8 @@ from duologue.wire.server import GoAway, ServerMessage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from duologue.emulator.door import Link
     from duologue.emulator.faults import Fault
+    from duologue.emulator.link import Link
     from duologue.emulator.log import FrameLog
     from duologue.emulator.protocols import Brain, Ears, Voice
     from duologue.emulator.rules import ServerRules
