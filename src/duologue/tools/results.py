@@ -61,12 +61,15 @@ def tool_response(result: object, *, is_error: bool) -> dict[str, Any]:
     Raises:
         ConfigError: It cannot be converted, or is over 1 MiB.
     """
-    if is_error and not isinstance(result, dict):
-        return {"error": str(result)}
+    given: object = {"error": str(result)} if is_error and not _is_object(result) else result
     try:
-        return response_of(cast("object", result), _MAX_SENT_BYTES)
+        return response_of(given, _MAX_SENT_BYTES)
     except ResultError as error:
         raise ConfigError(f"send_tool_result: {error}") from error
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 class _NotJsonError(TypeError):
