@@ -1,0 +1,365 @@
+"""``timeline.png``: a call as a picture. Who spoke when and what, tools, interruptions, response times.
+
+Time runs from left to right in rows of half a minute at most, like lines of music: in each row a lane
+for the caller, one for the model, one for tools. The shapes are the levels that were recorded.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+import warnings
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from duologue.cli.wording import call_text, clean, result_text
+from duologue.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from duologue.cli.call_log import CallerTurn, CallRecord, Reply, ToolUse
+
+__all__ = ["draw_timeline", "rows_of"]
+
+_ROW_S: Final = 26.0
+_MAX_ROWS: Final = 24
+_DPI: Final = 150
+_WIDTH_IN: Final = 15.0
+_ROW_IN: Final = 3.15
+_HEAD_IN: Final = 0.95
+_LEFT_IN, _RIGHT_IN = 0.95, 0.25
+_CHAR_IN: Final = 0.0655
+"""Mean width of a character of the words, at 8.5 points."""
+_LEVEL_S: Final = 0.02
+_LANES: Final = {"caller": 2.0, "model": 1.0, "tools": 0.0}
+_INK, _FAINT, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
+_COLOURS: Final = {"caller": "#0f766e", "model": "#4f46e5", "tools": "#b45309"}
+_ALARM: Final = "#dc2626"
+_WAVE_Y, _WAVE_HEIGHT, _WORDS_Y = 0.27, 0.21, 0.53
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Something that has a beginning, an end and words, in one lane."""
+
+    lane: str
+    began_at_s: float
+    ended_at_s: float
+    words: str
+    room_until_s: float = math.inf
+    """Where the next block of the lane begins."""
+    cut_off: bool = False
+
+
+def rows_of(duration_s: float) -> list[tuple[float, float]]:
+    """Return (begin, end) of each row in seconds: equally long, as few as can be read."""
+    count = max(1, min(_MAX_ROWS, math.ceil(duration_s / _ROW_S)))
+    length_s = max(4.0, math.ceil(duration_s / count))
+    return [(length_s * row, length_s * (row + 1)) for row in range(count)]
+
+
+def draw_timeline(record: CallRecord) -> bytes:
+    """Return a PNG of a call. Takes a second or so; reads no clock and no file.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        figures: Any = import_module("matplotlib.figure")
+    except ImportError as error:
+        raise ConfigError('the timeline needs matplotlib: pip install "duologue[plot]"') from error
+    rows = rows_of(record.duration_s)
+    height_in = _HEAD_IN + _ROW_IN * len(rows)
+    figure: Any = figures.Figure(figsize=(_WIDTH_IN, height_in), dpi=_DPI, facecolor="white")
+    _head(figure, record, height_in)
+    blocks = _blocks(record)
+    for number, (from_s, to_s) in enumerate(rows):
+        bottom_in = height_in - _HEAD_IN - _ROW_IN * (number + 1) + 0.42
+        box = (
+            _LEFT_IN / _WIDTH_IN,
+            bottom_in / height_in,
+            1 - (_LEFT_IN + _RIGHT_IN) / _WIDTH_IN,
+            (_ROW_IN - 0.5) / height_in,
+        )
+        _Row(figure.add_axes(box), from_s, to_s).draw(record, blocks)
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a glyph the font lacks is drawn as a box
+        figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _head(figure: Any, record: CallRecord, height_in: float) -> None:
+    left = 0.25 / _WIDTH_IN
+    figure.text(
+        left,
+        1 - 0.36 / height_in,
+        "Conversation",
+        fontsize=17,
+        fontweight="bold",
+        color=_INK,
+        va="center",
+    )
+    latencies = sorted(record.latencies_ms)
+    facts = [clean(record.model), clean(record.where), f"{record.duration_s:.0f} s"]
+    if latencies:
+        facts.append(f"median response {latencies[len(latencies) // 2]} ms, slowest {latencies[-1]} ms")
+    facts.append(_count(len(record.tools), "tool call"))
+    facts.append(_count(len(record.interruptions), "interruption"))
+    figure.text(
+        left,
+        1 - 0.68 / height_in,
+        "   ·   ".join(facts),
+        fontsize=10,
+        color=_FAINT,
+        va="center",
+        parse_math=False,
+    )
+    figure.text(
+        1 - _RIGHT_IN / _WIDTH_IN,
+        1 - 0.68 / height_in,
+        "response: from the caller's last voiced sound to the model's first sound",
+        fontsize=8,
+        color=_FAINT,
+        va="center",
+        ha="right",
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# -- what is drawn ----------------------------------------------------------------------------
+
+
+def _blocks(record: CallRecord) -> list[_Block]:
+    caller = [_caller_block(turn) for turn in record.caller]
+    model = [_model_block(reply) for reply in record.replies if reply.began_at_s is not None]
+    tools = [_tool_block(use, record.duration_s) for use in record.tools]
+    return [block for lane in (caller, model, tools) for block in _with_room(lane)]
+
+
+def _caller_block(turn: CallerTurn) -> _Block:
+    words = {
+        "typed": f"⌨ {turn.heard}",
+        "instruction": f"(asked for: {turn.said})",
+        "spoken": turn.heard or f"({turn.said})",
+    }
+    return _Block("caller", turn.began_at_s, turn.ended_at_s, words[turn.kind])
+
+
+def _model_block(reply: Reply) -> _Block:
+    began_at_s, ended_at_s = reply.began_at_s or 0.0, reply.ended_at_s or reply.began_at_s or 0.0
+    cut_off = reply.interrupted_at_s is not None
+    words = f"{reply.heard_text} –" if cut_off else reply.text
+    return _Block("model", began_at_s, ended_at_s, words, cut_off=cut_off)
+
+
+def _tool_block(use: ToolUse, duration_s: float) -> _Block:
+    ended_at_s = duration_s if use.ended_at_s is None else use.ended_at_s
+    said = result_text(use.result, limit=90) if use.result is not None else use.outcome or "no result"
+    return _Block(
+        "tools", use.asked_at_s, ended_at_s, f"{call_text(use.name, use.arguments)}\n→ {clean(said)}"
+    )
+
+
+def _with_room(lane: Sequence[_Block]) -> list[_Block]:
+    ordered = sorted(lane, key=lambda block: block.began_at_s)
+    nexts = [block.began_at_s for block in ordered[1:]] + [math.inf]
+    return [
+        _Block(b.lane, b.began_at_s, b.ended_at_s, b.words, room_until_s, b.cut_off)
+        for b, room_until_s in zip(ordered, nexts, strict=True)
+    ]
+
+
+# -- one row ----------------------------------------------------------------------------------
+
+
+class _Row:
+    """Draws one stretch of time into one set of axes."""
+
+    def __init__(self, axes: Any, from_s: float, to_s: float) -> None:
+        self._axes = axes
+        self._from_s = from_s
+        self._to_s = to_s
+        self._s_per_in = (to_s - from_s) / (_WIDTH_IN - _LEFT_IN - _RIGHT_IN)
+
+    def draw(self, record: CallRecord, blocks: Sequence[_Block]) -> None:
+        """Draw everything that lies in this row."""
+        self._frame()
+        self._wave("caller", record.caller_levels_dbfs)
+        self._wave("model", record.model_levels_dbfs)
+        for block in blocks:
+            if block.began_at_s < self._to_s and max(block.ended_at_s, block.began_at_s) >= self._from_s:
+                self._block(block)
+        for reply in record.replies:
+            if reply.latency_ms is not None and reply.began_at_s is not None:
+                self._latency(reply.began_at_s, reply.latency_ms)
+            if reply.interrupted_at_s is not None:
+                self._interruption(reply, record)
+
+    def _frame(self) -> None:
+        axes = self._axes
+        axes.set_xlim(self._from_s, self._to_s)
+        axes.set_ylim(-0.06, 3.02)
+        for side in ("top", "right", "left", "bottom"):
+            axes.spines[side].set_visible(False)
+        step_s = next(
+            step for step in (1, 2, 5, 10, 30, 60, 300, 3600) if (self._to_s - self._from_s) / step <= 30
+        )
+        ticks = [
+            step_s * n for n in range(math.ceil(self._from_s / step_s), math.floor(self._to_s / step_s) + 1)
+        ]
+        axes.set_xticks(ticks, [f"{int(t) // 60}:{int(t) % 60:02d}" for t in ticks], fontsize=8, color=_FAINT)
+        axes.tick_params(axis="both", length=0)
+        axes.set_yticks([])
+        for tick in ticks:
+            axes.axvline(tick, color=_GRID, linewidth=0.6, zorder=0)
+        for lane, base in _LANES.items():
+            axes.axhline(base + _WAVE_Y, color=_GRID, linewidth=1.0, zorder=0)
+            axes.annotate(
+                lane.capitalize(),
+                (0, base + _WAVE_Y),
+                xycoords=("axes fraction", "data"),
+                xytext=(-10, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                fontsize=10,
+                fontweight="bold",
+                color=_COLOURS[lane],
+            )
+
+    def _wave(self, lane: str, levels_dbfs: Sequence[float]) -> None:
+        first = max(0, int(self._from_s / _LEVEL_S))
+        levels = levels_dbfs[first : int(self._to_s / _LEVEL_S)]
+        if not levels:
+            return
+        at_s = [(first + number + 0.5) * _LEVEL_S for number in range(len(levels))]
+        heights = [_WAVE_HEIGHT * min(1.0, max(0.0, (level + 57.0) / 52.0)) ** 2 for level in levels]
+        centre = _LANES[lane] + _WAVE_Y
+        self._axes.fill_between(
+            at_s,
+            [centre - height for height in heights],
+            [centre + height for height in heights],
+            color=_COLOURS[lane],
+            linewidth=0.0,
+            zorder=3,
+        )
+
+    def _block(self, block: _Block) -> None:
+        patches: Any = import_module("matplotlib.patches")
+        began_s = max(block.began_at_s, self._from_s)
+        width_s = max(min(block.ended_at_s, self._to_s) - began_s, 0.09)
+        base = _LANES[block.lane] + _WAVE_Y
+        colour = _COLOURS[block.lane]
+        self._axes.add_patch(
+            patches.FancyBboxPatch(
+                (began_s, base - 0.22),
+                width_s,
+                0.44,
+                boxstyle=patches.BoxStyle("Round", pad=0.0, rounding_size=0.05),
+                mutation_aspect=1.0,
+                facecolor=colour,
+                alpha=0.85 if block.lane == "tools" else 0.13,
+                edgecolor="none",
+                zorder=2,
+            )
+        )
+        if block.cut_off and block.ended_at_s <= self._to_s:
+            self._axes.plot(
+                [block.ended_at_s] * 2, [base - 0.25, base + 0.25], color=_ALARM, linewidth=2.4, zorder=5
+            )
+        if block.began_at_s >= self._from_s:
+            self._words(block)
+
+    def _words(self, block: _Block) -> None:
+        """Write a block's words above it, as wide as there is room, three lines at most."""
+        room_s = min(block.room_until_s, self._to_s + 0.1) - block.began_at_s - 0.1
+        width = max(12, int(room_s / self._s_per_in / _CHAR_IN))
+        wanted = max(30, int((block.ended_at_s - block.began_at_s) / self._s_per_in / _CHAR_IN))
+        lines: list[str] = []
+        for part in block.words.split("\n"):
+            lines += textwrap.wrap(clean(part), min(width, wanted)) or [""]
+        if len(lines) > 3:
+            lines = [*lines[:2], f"{lines[2][: width - 2]} …"]
+        is_tool = block.lane == "tools"
+        tight = room_s / self._s_per_in < 12 * _CHAR_IN  # at the row's right edge: write leftwards
+        self._axes.text(
+            self._to_s if tight else block.began_at_s,
+            _LANES[block.lane] + _WORDS_Y,
+            "\n".join(lines),
+            ha="right" if tight else "left",
+            va="bottom",
+            fontsize=8.5,
+            family="monospace" if is_tool else None,
+            color=_INK,
+            linespacing=1.18,
+            parse_math=False,
+            zorder=6,
+        )
+
+    def _latency(self, began_at_s: float, latency_ms: int) -> None:
+        """Mark the wait between the caller's last sound and the model's first."""
+        ended_at_s = began_at_s - latency_ms / 1000
+        if not (self._from_s <= ended_at_s and began_at_s <= self._to_s):
+            return
+        y = _LANES["model"] + _WAVE_Y
+        self._axes.plot(
+            [ended_at_s, ended_at_s],
+            [y, _LANES["caller"] + 0.05],
+            color=_FAINT,
+            linewidth=0.8,
+            linestyle=(0, (2, 2)),
+            zorder=1,
+        )
+        self._axes.annotate(
+            "",
+            (began_at_s, y),
+            (ended_at_s, y),
+            arrowprops={"arrowstyle": "-|>", "color": _FAINT, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0},
+            zorder=4,
+        )
+        self._axes.annotate(
+            f"{latency_ms} ms",
+            (began_at_s, y),
+            xytext=(-3, -5),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=7.5,
+            color=_FAINT,
+            zorder=6,
+        )
+
+    def _interruption(self, reply: Reply, record: CallRecord) -> None:
+        """Mark where the caller broke in, and how long the model went on sounding."""
+        silent_at_s = reply.ended_at_s or reply.interrupted_at_s or 0.0
+        turns = [turn for turn in record.caller if turn.began_at_s <= silent_at_s]
+        broke_in_at_s = turns[-1].began_at_s if turns else silent_at_s
+        if not self._from_s <= silent_at_s <= self._to_s:
+            return
+        took_ms = max(0, round(1000 * (silent_at_s - broke_in_at_s)))
+        self._axes.plot(
+            [broke_in_at_s] * 2,
+            [_LANES["model"] + 0.02, _LANES["caller"] + _WAVE_Y + 0.22],
+            color=_ALARM,
+            linewidth=1.2,
+            zorder=4,
+        )
+        self._axes.annotate(
+            f"interrupted, silent after {took_ms} ms",
+            (silent_at_s, _LANES["model"] + 0.0),
+            xytext=(2, -2),
+            textcoords="offset points",
+            ha="left",
+            va="center",
+            fontsize=8,
+            color=_ALARM,
+            fontweight="bold",
+            zorder=6,
+        )
