@@ -13,7 +13,14 @@ from duologue.io.ws import WebSocketTransport
 from duologue.transport.base import CALLBACKS, LLMTransport
 from duologue.transport.connection import Connection
 from duologue.transport.dispatch import Dispatch, check_callback
-from duologue.transport.replay import as_bytes, as_response, file_turn, replay_turns, result_turn
+from duologue.transport.replay import (
+    EarlierCalls,
+    as_bytes,
+    as_response,
+    file_turn,
+    replay_turns,
+    result_turn,
+)
 from duologue.transport.setup import GeminiTransportConfig, capabilities_of, merged, plan_of, updated
 from duologue.transport.values import (
     AudioFormat,
@@ -36,8 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["GeminiLiveTransport"]
 
 _log = logging.getLogger("duologue.transport")
-
-_EARLIER_CALLS_KEPT = 256
 
 
 class GeminiLiveTransport(LLMTransport):
@@ -95,7 +100,7 @@ class GeminiLiveTransport(LLMTransport):
         self._connection: Connection | None = None
         self._first_handle = config.resumption_handle
         self._handle = config.resumption_handle
-        self._earlier_calls: dict[str, str] = {}
+        self._earlier_calls = EarlierCalls()
         self._sound_unsent_bytes = 0
         self._adopt(config)
 
@@ -145,8 +150,7 @@ class GeminiLiveTransport(LLMTransport):
             ConfigError: It is connected already, or ``config`` asks for what cannot be; nothing changed.
             ConnectError: Why there is no connection, at once when the service closes during setup.
         """
-        if self._connection is not None and not self._connection.over:
-            raise ConfigError("connect: it is connected already; use reconnect(), or disconnect() first")
+        self._require_free()
         if config is not None:
             self._adopt(merged(self._config, config))
         await self.disconnect()  # the link of a connection that the service ended may still be closing
@@ -220,14 +224,19 @@ class GeminiLiveTransport(LLMTransport):
             await self._open(None)
         self._tell_again(() if restored else state.conversation_history, state.pending_tool_calls)
 
+    def _require_free(self) -> None:
+        if self._connection is not None and not self._connection.over:
+            raise ConfigError("it is connected already; use reconnect(), or disconnect() first")
+
     async def _open(self, handle: str | None) -> None:
+        self._require_free()  # somebody else may have connected while the old link was closing
         connection = Connection(
             self._config,
             handle,
             self._transport,
             fire=self._dispatch.fire,
             keep_handle=self._keep_handle,
-            keep_call=self._keep_call,
+            keep_call=self._earlier_calls.keep,
         )
         self._connection = connection
         try:
@@ -242,19 +251,14 @@ class GeminiLiveTransport(LLMTransport):
         for call in pending:
             if call.status == "completed":
                 turns.append(result_turn(call.name, call.result))
-                self._earlier_calls.pop(call.id, None)
+                self._earlier_calls.forget(call.id)
             else:
-                self._keep_call(call.id, call.name)
+                self._earlier_calls.keep(call.id, call.name)
         if turns:
             self._live("reconnect").send_turns([*turns], turn_complete=False)
 
     def _keep_handle(self, handle: str) -> None:
         self._handle = handle
-
-    def _keep_call(self, call_id: str, name: str) -> None:
-        self._earlier_calls[call_id] = name
-        while len(self._earlier_calls) > _EARLIER_CALLS_KEPT:
-            del self._earlier_calls[next(iter(self._earlier_calls))]
 
     # -- sound --------------------------------------------------------------------------------
 
@@ -346,10 +350,11 @@ class GeminiLiveTransport(LLMTransport):
             ConfigError: No such call, or a result that JSON cannot hold; the call stays open.
         """
         connection = self._live("send_tool_result")
-        if result.id in self._earlier_calls:
-            turn = result_turn(self._earlier_calls[result.id], result.result)
+        name = self._earlier_calls.name_of(result.id)
+        if name is not None:
+            turn = result_turn(name, result.result)
             connection.send_turns([turn], turn_complete=result.scheduling != "silent")
-            del self._earlier_calls[result.id]
+            self._earlier_calls.forget(result.id)
             return
         connection.answer(result.id, as_response(result.result), result.scheduling)
 

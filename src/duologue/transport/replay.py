@@ -24,9 +24,35 @@ if TYPE_CHECKING:
 
     from duologue.transport.values import ReplayItem
 
-__all__ = ["as_bytes", "as_response", "file_turn", "replay_turns", "result_turn", "text_turn"]
+__all__ = ["EarlierCalls", "as_bytes", "as_response", "file_turn", "replay_turns", "result_turn", "text_turn"]
 
 _MAX_RESULT_BYTES = 1024 * 1024
+_EARLIER_CALLS_KEPT = 256
+
+
+class EarlierCalls:
+    """Names of calls that the end of a link left open, by id; the newest 256 are kept."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def keep(self, call_id: str, name: str) -> None:
+        """Remember a call."""
+        self._names[call_id] = name
+        while len(self._names) > _EARLIER_CALLS_KEPT:
+            del self._names[next(iter(self._names))]
+
+    def name_of(self, call_id: str) -> str | None:
+        """Return the function's name; None when no such call was left open."""
+        return self._names.get(call_id)
+
+    def forget(self, call_id: str) -> None:
+        """Its result has been told."""
+        self._names.pop(call_id, None)
+
+    def clear(self) -> None:
+        """A new conversation begins."""
+        self._names.clear()
 
 
 def replay_turns(items: Sequence[ReplayItem]) -> list[dict[str, Any]]:
