@@ -71,7 +71,8 @@ class Conversation:
         if message.tool_call_cancellation is not None:
             for call_id in message.tool_call_cancellation.ids or ():
                 self.tools.cancel(call_id)
-        self._heard_activity(message, now)
+        if message.voice_activity is not None or message.voice_activity_detection_signal is not None:
+            self._heard_activity(message, now)
         if content is not None:
             self._content(content, now)
         if message.tool_call is not None:

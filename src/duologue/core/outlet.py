@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,7 +54,7 @@ class Outlet:
 
     def __init__(self) -> None:
         self._events: list[Event | Notice] = []
-        self._frames: deque[Frame] = deque()
+        self._frames: list[Frame] = []
         self.interest: frozenset[type] = BULK
         self.counters: dict[str, int] = {}
 
@@ -80,7 +79,7 @@ class Outlet:
         events, self._events = self._events, []
         return events
 
-    def drain_frames(self) -> deque[Frame]:
+    def drain_frames(self) -> list[Frame]:
         """Return and forget the frames so far."""
-        frames, self._frames = self._frames, deque()
+        frames, self._frames = self._frames, []
         return frames

@@ -86,8 +86,10 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timeout`` is to be called at the latest; None for never."""
-        deadlines = [d for d in (self._setup_deadline_at, self._talk.replies.deadline_at) if d is not None]
-        return min(deadlines, default=None)
+        setup_at, reply_at = self._setup_deadline_at, self._talk.replies.deadline_at
+        if setup_at is None or reply_at is None:  # asked after every input, so without building a list
+            return reply_at if setup_at is None else setup_at
+        return min(setup_at, reply_at)
 
     # -- what can be asked --------------------------------------------------------------------
 

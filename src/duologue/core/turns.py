@@ -103,8 +103,9 @@ class TurnBook:
     @property
     def current(self) -> Generation | None:
         """The generation that content belongs to, if one is running."""
-        if self._open.generations and self._open.generations[-1].state is not GenerationState.ENDED:
-            return self._open.generations[-1]
+        generations = self._open.generations
+        if generations and generations[-1].state is not GenerationState.ENDED:
+            return generations[-1]
         return None
 
     @property
