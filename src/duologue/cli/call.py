@@ -116,8 +116,12 @@ class _Call:
                 await self._converse(caller, lines)
         finally:
             self._recorder.close()
-            self._screen.status("writing the transcript and the timeline")
-            self._screen.summary(self._write())
+            if self._recorder.files:
+                self._finish()
+
+    def _finish(self) -> None:
+        self._screen.status("writing the transcript and the timeline")
+        self._screen.summary(self._write())
 
     def _ends(self, caller: Caller) -> list[Any]:
         """Return what is attached beside the recording sink: a scene's caller, or this machine's devices."""

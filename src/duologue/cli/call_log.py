@@ -70,7 +70,7 @@ class Reply:
     """When its last heard sound did."""
     interrupted_at_s: float | None = None
     latency_ms: int | None = None
-    """From the caller's last voiced sample to ``began_at_s``; of the first sound after the caller only."""
+    """From the caller's last voiced sample to ``began_at_s``; of the first sound after speech only."""
     status: str = ""
 
     @property
@@ -171,7 +171,8 @@ class CallLog:
         if reply is None:
             return
         if reply.began_at_s is None:
-            reply.began_at_s = max(0.0, at_s - (heard_ms - reply.heard_ms) / 1000)
+            # Of the first frame only its end is known, and not how much silence came first.
+            reply.began_at_s = max(reply.created_at_s, at_s - heard_ms / 1000)
             reply.latency_ms = self._latency_ms(reply)
         reply.heard_ms = heard_ms
         reply.ended_at_s = at_s
@@ -179,7 +180,7 @@ class CallLog:
     def _latency_ms(self, reply: Reply) -> int | None:
         began_at_s = reply.began_at_s
         turns = [turn for turn in self.caller if began_at_s is not None and turn.ended_at_s <= began_at_s]
-        if not turns or began_at_s is None:
+        if not turns or began_at_s is None or turns[-1].kind != "spoken":
             return None
         ended_at_s = turns[-1].ended_at_s
         others = (other for other in self.replies.values() if other is not reply)

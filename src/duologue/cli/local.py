@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import tempfile
 from contextlib import asynccontextmanager
@@ -81,7 +82,8 @@ async def _ready(process: Process, complaints: IO[str]) -> LocalEmulator:
         return LocalEmulator(str(ready["url"]), int(ready["pid"]))
     except (ValueError, KeyError, TypeError):
         complaints.seek(0)
-        said = " ".join(complaints.read().split("\n")[-2:]).strip().removeprefix("duologue: ")
+        last = " ".join(complaints.read().split("\n")[-2:]).strip()
+        said = re.sub(r"^duologue: | \[phase [^\]]*\]$", "", last)
         what = said or f"it was not ready within {_READY_WITHIN_S:g} s"
         raise ConnectError(f"the local emulator did not start: {what}") from None
 

@@ -14,6 +14,7 @@ from duologue.cli.scene import Await, Say, Scene, SessionTable, Step, TypeText, 
 from duologue.cli.tools_file import load_tools
 from duologue.config import SessionOptions
 from duologue.errors import ConfigError
+from duologue.io.auth import find_api_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,16 +52,29 @@ def make_plan(options: TalkOptions) -> CallPlan:
             cannot be used.
         AudioError: A recording that cannot be used.
     """
+    _check_together(options)
     scene = _scene(options)
     table = scene.session if scene is not None else SessionTable()
     return CallPlan(
         folder=options.output_dir,
         model_options=_model_options(options, table),
-        local=_local(options, table),
+        local=LocalOptions(options.profile or table.profile, options.brain, options.emulator_voice)
+        if options.local
+        else None,
         steps=None if scene is None else scene.steps,
         caller=Scene(()).caller if scene is None else scene.caller,
         echo_guard=not options.headphones,
     )
+
+
+def _check_together(options: TalkOptions) -> None:
+    """Refuse what a session would refuse later, and what would have no effect."""
+    if options.local:
+        return
+    for name in ("profile", "brain", "emulator_voice"):
+        if getattr(options, name) is not None:
+            raise ConfigError(f"--{name.replace('_', '-')} is about the emulator: it needs --local")
+    find_api_key(None)
 
 
 def _scene(options: TalkOptions) -> Scene | None:
@@ -97,20 +111,7 @@ def _check_devices() -> None:
         )
 
 
-def _local(options: TalkOptions, table: SessionTable) -> LocalOptions | None:
-    if options.local:
-        return LocalOptions(options.profile or table.profile, options.brain, options.emulator_voice)
-    for name in ("profile", "brain", "emulator_voice"):
-        if getattr(options, name) is not None:
-            raise ConfigError(f"--{name.replace('_', '-')} is about the emulator: it needs --local")
-    return None
-
-
 def _model_options(options: TalkOptions, table: SessionTable) -> dict[str, Any]:
-    if not options.local:
-        from duologue.io.auth import find_api_key
-
-        find_api_key(None)  # says now what a session would say later
     tools_file = options.tools or table.tools
     given: dict[str, Any] = {
         "model": _model(options, table),

@@ -7,10 +7,12 @@ call goes on, so a long call takes no more memory than a short one and is whole 
 from __future__ import annotations
 
 import asyncio
+import os
 from array import array
 from typing import TYPE_CHECKING, Final
 
 from duologue.audio import OUTPUT_RATE, LevelMeter, PacedSink, Resampler, WavWriter, interleave, rms_dbfs
+from duologue.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -67,17 +69,28 @@ class Recorder:
     """Writes the files of a call. Close it, by whatever road the call ended.
 
     Args:
-        folder: Where they go; it is made.
+        folder: Where they go; it is made now, the files by ``open``.
 
     Raises:
-        AudioError: They cannot be made there.
+        AudioError: It cannot be made, or not be written into.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._reply = WavWriter(folder / "reply.wav", OUTPUT_RATE)
-        self._both = WavWriter(folder / "conversation.wav", OUTPUT_RATE, 2)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AudioError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        if not os.access(folder, os.W_OK):
+            raise AudioError(f"cannot write into the folder {folder}: permission denied")
+        self._folder = folder
+        self._writers: tuple[WavWriter, WavWriter] | None = None
         self.caller = Track()
         self.model = Track()
+
+    def open(self) -> None:
+        """Make the files: the call has begun."""
+        reply = WavWriter(self._folder / "reply.wav", OUTPUT_RATE)
+        self._writers = (reply, WavWriter(self._folder / "conversation.wav", OUTPUT_RATE, 2))
 
     @property
     def duration_s(self) -> float:
@@ -86,35 +99,30 @@ class Recorder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What is written."""
-        return (self._reply.path, self._both.path)
+        """What is written; empty when the call never began."""
+        return tuple(writer.path for writer in self._writers or ())
 
     def settle(self) -> None:
         """Write what is older than a second."""
         until_bytes = min(self.caller.end_bytes, self.model.end_bytes) - _LAG_BYTES
         behind_bytes = max(self.caller.end_bytes, self.model.end_bytes) - 10 * _LAG_BYTES
-        self._write(max(until_bytes, behind_bytes))  # a side that has ended holds the other up for so long
+        until_bytes = max(until_bytes, behind_bytes)  # a side that has ended holds the other up for so long
+        self._write(until_bytes - until_bytes % _LEVEL_BYTES)
 
     def close(self) -> None:
         """Write the rest and complete both files; idempotent."""
-        if self._both.closed:
+        if self._writers is None or self._writers[1].closed:
             return
-        try:
-            self._write(max(self.caller.end_bytes, self.model.end_bytes), whole=False)
-        finally:
-            try:
-                self._reply.close()
-            finally:
-                self._both.close()
+        with self._writers[0], self._writers[1]:
+            self._write(max(self.caller.end_bytes, self.model.end_bytes))
 
-    def _write(self, until_bytes: int, *, whole: bool = True) -> None:
-        if whole:
-            until_bytes -= until_bytes % _LEVEL_BYTES
+    def _write(self, until_bytes: int) -> None:
         right = self.model.take(until_bytes)
         left = self.caller.take(until_bytes)
-        if right:
-            self._reply.write(right)
-            self._both.write(interleave(left, right))
+        if right and self._writers is not None:
+            reply, both = self._writers
+            reply.write(right)
+            both.write(interleave(left, right))
 
 
 class RecordedSource:
@@ -215,6 +223,7 @@ class HeardSink(PacedSink):
 
     def start(self, report_playhead: Callable[[str, int], None]) -> None:
         """Begin; see ``BaseSink``."""
+        self._recorder.open()
         self.started_at = asyncio.get_running_loop().time()
 
         def report(generation_id: str, played_ms: int) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_timeline", "rows_of"]
 
 _ROW_S: Final = 26.0
+_SHORTEST_ROW_S: Final = 12.0
 _MAX_ROWS: Final = 24
 _DPI: Final = 150
 _WIDTH_IN: Final = 15.0
@@ -57,7 +58,7 @@ class _Block:
 def rows_of(duration_s: float) -> list[tuple[float, float]]:
     """Return (begin, end) of each row in seconds: equally long, as few as can be read."""
     count = max(1, min(_MAX_ROWS, math.ceil(duration_s / _ROW_S)))
-    length_s = max(4.0, math.ceil(duration_s / count))
+    length_s = max(_SHORTEST_ROW_S, math.ceil(duration_s / count))
     return [(length_s * row, length_s * (row + 1)) for row in range(count)]
 
 
@@ -169,7 +170,7 @@ def _tool_block(use: ToolUse, duration_s: float) -> _Block:
 
 def _with_room(lane: Sequence[_Block]) -> list[_Block]:
     ordered = sorted(lane, key=lambda block: block.began_at_s)
-    nexts = [block.began_at_s for block in ordered[1:]] + [math.inf]
+    nexts = [*(block.began_at_s for block in ordered), math.inf][1:]
     return [
         _Block(b.lane, b.began_at_s, b.ended_at_s, b.words, room_until_s, b.cut_off)
         for b, room_until_s in zip(ordered, nexts, strict=True)
