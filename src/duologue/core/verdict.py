@@ -39,7 +39,7 @@ def link_error(lost: LinkLost) -> ConnectError:
 def end_error(lost: LinkLost, *, mid_answer: bool) -> DuologueError | None:
     """Return the error of ``SessionEnded``: None when the end was in good order.
 
-    A normal close in the middle of an answer is none (Q-063: seen with 1000).
+    A normal close in the middle of an answer is none (Q-clean-close-in-a-turn).
     """
     in_order = classify(lost.code, lost.reason).kind == "ended" and not mid_answer
     return None if in_order else lost
