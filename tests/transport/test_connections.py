@@ -70,14 +70,14 @@ async def test_it_is_connected_from_setup_complete_to_the_end(make: Make, servic
     service.silent = True
     attempt = asyncio.create_task(transport.connect())
     await service.heard("setup")
-    assert not transport.is_connected
+    seen.append(transport.is_connected)
     await service.say({"setupComplete": {}})
     await attempt
-    assert transport.is_connected
+    seen.append(transport.is_connected)
     await service.links[-1].close(1011, "gone")
     await asyncio.sleep(0.01)
-    assert not transport.is_connected
-    assert seen == [True, False]
+    seen.append(transport.is_connected)
+    assert seen == [False, True, True, False, False]
 
 
 async def test_the_setup_holds_every_option(make: Make, service: Service) -> None:
@@ -259,7 +259,7 @@ async def test_it_connects_once_at_a_time_and_many_times_in_turn(make: Make, ser
         await transport.disconnect()
     assert told.names == ["session_ready", "close"] * 3
     results = await asyncio.gather(transport.connect(), transport.connect(), return_exceptions=True)
-    assert sorted(type(r) for r in results if r is not None) == [ConfigError]
+    assert [type(result) for result in results if result is not None] == [ConfigError]
     assert len(service.links) == 4
 
 
@@ -281,7 +281,7 @@ async def test_a_lost_link_is_an_error_and_a_close(make: Make, service: Service)
 async def test_reconnect_uses_the_newest_handle_and_no_history(make: Make, service: Service) -> None:
     transport = make()
     await transport.connect()
-    await service.say(HANDLE)
+    await service.say(content(modelTurn=sound()), HANDLE)
     await service.links[-1].close(1006)
     await transport.reconnect(ReconnectState(conversation_history=HISTORY))
     assert service.setups[-1]["sessionResumption"] == {"handle": "h1"}
@@ -298,6 +298,15 @@ async def test_connect_begins_anew(make: Make, service: Service) -> None:
     assert [setup["sessionResumption"] for setup in service.setups] == [{"handle": "h0"}, {}]
 
 
+async def test_a_refused_handle_of_the_constructor_is_tried_once(make: Make, service: Service) -> None:
+    service.refuse_handles = True
+    transport = make(resumption_handle="stale")
+    with pytest.raises(ConnectError, match="begin a new session"):
+        await transport.connect()
+    await transport.connect()
+    assert [setup["sessionResumption"] for setup in service.setups] == [{"handle": "stale"}, {}]
+
+
 async def test_without_a_handle_the_history_is_told_again_as_text(make: Make, service: Service) -> None:
     transport = make()
     await transport.connect()
@@ -310,11 +319,24 @@ async def test_a_refused_handle_falls_back_to_the_history(make: Make, service: S
     told = Told(transport)
     await transport.connect()
     service.refuse_handles = True
-    await service.say(HANDLE)
+    await service.say(content(modelTurn=sound()), content(turnComplete=True), HANDLE)
     await transport.reconnect(ReconnectState(conversation_history=HISTORY[:1]))
     assert [setup["sessionResumption"] for setup in service.setups] == [{}, {"handle": "h1"}, {}]
     assert await service.heard("clientContent") == [{"turns": REPLAYED[:1], "turnComplete": False}]
-    assert told.names == ["session_ready", "resumption_update", "close", "session_ready"]
+    assert told.names[-3:] == ["resumption_update", "close", "session_ready"]
+
+
+async def test_a_handle_from_before_the_first_answer_does_not_replace_the_history(
+    make: Make, service: Service
+) -> None:
+    transport = make()
+    await transport.connect()
+    await service.say(HANDLE)
+    await transport.reconnect(ReconnectState(conversation_history=HISTORY[:1]))
+    assert service.setups[-1]["sessionResumption"] == {}
+    await service.say(HANDLE)
+    await transport.reconnect()  # better than nothing
+    assert service.setups[-1]["sessionResumption"] == {"handle": "h1"}
 
 
 async def test_a_reconnect_that_takes_too_long_is_an_error(make: Make, service: Service) -> None:

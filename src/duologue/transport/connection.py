@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from duologue.core.link import Link
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from duologue.transport.setup import GeminiTransportConfig
     from duologue.transport.values import ResultScheduling
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "KeptHandle"]
 
 # The wire has nothing but INTERRUPT that makes the model turn to a result at once.
 _SCHEDULING: Final[Mapping[str, Scheduling]] = {
@@ -36,6 +37,16 @@ _SCHEDULING: Final[Mapping[str, Scheduling]] = {
     "when_idle": "WHEN_IDLE",
     "silent": "SILENT",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHandle:
+    """A resumption handle, never shown."""
+
+    value: str = field(repr=False)
+    holds_conversation: bool = True
+    """False for one from before the first answer on a link begun afresh: history told meanwhile may lie
+    outside its snapshot."""
 
 
 class Connection:
@@ -53,14 +64,14 @@ class Connection:
     def __init__(
         self,
         config: GeminiTransportConfig,
-        handle: str | None,
+        handle: KeptHandle | None,
         transport: Transport,
         *,
         fire: Callable[..., None],
-        keep_handle: Callable[[str], None],
+        keep_handle: Callable[[KeptHandle], None],
         keep_call: Callable[[str, str], None],
     ) -> None:
-        plan = plan_of(config, session_id=uuid.uuid4().hex[:12], handle=handle)
+        plan = plan_of(config, session_id=uuid.uuid4().hex[:12], handle=handle.value if handle else None)
         endpoint = endpoint_of(config)
         self.profile = plan.profile
         self.clock = LoopClock()
@@ -74,7 +85,8 @@ class Connection:
             watch=self.watch,
             marks_speech=plan.profile.sends_voice_activity,
             clock=self.clock,
-            keep_handle=keep_handle,
+            # One that restores nothing but the silence before the first answer holds no conversation.
+            keep_handle=lambda value, talked: keep_handle(KeptHandle(value, talked or handle is not None)),
             keep_call=keep_call,
         )
         self.core.set_interest(teller.interest)

@@ -3,55 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from duologue.config import ChatMessage
-from duologue.errors import ConfigError, ConnectError, SessionClosed
+from duologue.errors import ConfigError, ConnectError
 from duologue.io.ws import WebSocketTransport
 from duologue.transport.base import CALLBACKS, LLMTransport
-from duologue.transport.connection import Connection
 from duologue.transport.dispatch import Dispatch, check_callback
+from duologue.transport.links import Links
 from duologue.transport.replay import (
-    EarlierCalls,
     as_bytes,
     as_response,
     file_turn,
-    replay_turns,
     result_turn,
 )
 from duologue.transport.setup import GeminiTransportConfig, capabilities_of, merged, plan_of, updated
 from duologue.transport.values import (
     AudioFormat,
     LLMTransportConfig,
-    PendingToolCall,
     ReconnectState,
     SessionUpdate,
     ToolCallResult,
     TransportCapabilities,
 )
-from duologue.wire.close import classify
 from duologue.wire.profiles import profile_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from duologue.io.transport import Transport
-    from duologue.transport.values import ContentTurn, ReplayItem, ResultScheduling, ToolDeclaration
+    from duologue.transport.values import ContentTurn, ResultScheduling, ToolDeclaration
 
 __all__ = ["GeminiLiveTransport"]
-
-_log = logging.getLogger("duologue.transport")
 
 
 class GeminiLiveTransport(LLMTransport):
     """A conversation with Gemini Live for an orchestrator that runs the tools itself.
 
     One object may connect, disconnect and reconnect many times; each connection is a link of its own.
-    It does not reconnect by itself: ``on_go_away`` and ``on_close`` say when to, ``reconnect`` does it.
-
-    What to know beside the contract:
+    It does not reconnect by itself: ``on_go_away`` and ``on_close`` say when to. Beside the contract:
 
     * Within one message callbacks come in the core's order: cancellations, speech started, interrupted,
       input transcription, output transcription, audio, tool calls, then usage, text done, usage (final)
@@ -67,7 +58,6 @@ class GeminiLiveTransport(LLMTransport):
     * Text mode with a model that only speaks tells the transcript of what it says, and no sound.
     * Schedules: ``"immediate"`` and ``"interrupt"`` are the wire's INTERRUPT, since the wire has nothing
       else that makes the model turn to a result at once; they count for NON_BLOCKING functions only.
-    * ``update_session`` and its like are stored and take effect with the next link.
 
     Args:
         config: How to connect.
@@ -96,11 +86,7 @@ class GeminiLiveTransport(LLMTransport):
         self._config = config
         self._capabilities = capabilities_of(profile_for(config.model))
         self._dispatch = Dispatch(self, callbacks)
-        self._transport = transport or WebSocketTransport()
-        self._connection: Connection | None = None
-        self._first_handle = config.resumption_handle
-        self._handle = config.resumption_handle
-        self._earlier_calls = EarlierCalls()
+        self._links = Links(transport or WebSocketTransport(), self._dispatch.fire, config.resumption_handle)
         self._sound_unsent_bytes = 0
         self._adopt(config)
 
@@ -125,12 +111,13 @@ class GeminiLiveTransport(LLMTransport):
     @property
     def is_connected(self) -> bool:
         """Whether commands and sound reach the model: from setupComplete to the end, whoever ends it."""
-        return self._connection is not None and self._connection.core.is_live
+        return self._links.is_live
 
     @property
     def counters(self) -> Mapping[str, int]:
         """What was dropped, discarded or ignored, by name; of the newest connection."""
-        counters = dict(self._connection.core.counters) if self._connection is not None else {}
+        current = self._links.current
+        counters = dict(current.core.counters) if current is not None else {}
         if self._sound_unsent_bytes:
             counters["sound_without_connection_bytes"] = self._sound_unsent_bytes
         return counters
@@ -140,8 +127,8 @@ class GeminiLiveTransport(LLMTransport):
     async def connect(self, config: LLMTransportConfig | None = None) -> None:
         """Begin a new conversation; return once setupComplete has arrived.
 
-        The constructor's ``resumption_handle`` is used by the first connection that succeeds. Cancelling
-        gives the attempt up and closes the socket.
+        The constructor's ``resumption_handle`` is used until it has worked or was refused. Cancelling gives
+        the attempt up and closes the socket.
 
         Args:
             config: What to change before; stays in force.
@@ -150,32 +137,21 @@ class GeminiLiveTransport(LLMTransport):
             ConfigError: It is connected already, or ``config`` asks for what cannot be; nothing changed.
             ConnectError: Why there is no connection, at once when the service closes during setup.
         """
-        self._require_free()
+        self._links.require_free()
         if config is not None:
             self._adopt(merged(self._config, config))
-        await self.disconnect()  # the link of a connection that the service ended may still be closing
-        self._handle = self._first_handle
-        self._earlier_calls.clear()
-        await self._open(self._first_handle)
-        self._first_handle = None
+        await self._links.begin(self._config)
 
     async def disconnect(self) -> None:
         """End the connection: what was accepted is written, then the link is closed. Idempotent."""
-        connection = self._connection
-        if connection is None:
-            return
-        try:
-            await connection.driver.stop()
-        finally:
-            if self._connection is connection:
-                self._connection = None
+        await self._links.end()
 
     async def reconnect(self, state: ReconnectState | str | None = None) -> None:
         """Go on with the conversation over a new link; the old one is closed first.
 
         With a usable handle the service restores the conversation and ``conversation_history`` is not
-        sent again. Without one, or when the service refuses it, the history is told again, calls and
-        results as text. Results of ``pending_tool_calls`` that are completed are told as text in either
+        sent again: what was said after that handle was issued is lost to it. Without one, or when the
+        service refuses it, the history is told again, calls and results as text. Results of ``pending_tool_calls`` that are completed are told as text in either
         case; a result that comes later for a call of an earlier link is told as text by
         ``send_tool_result``. Not honoured: the service keeps no call open across links, so the model may
         ask again under a new id.
@@ -187,11 +163,12 @@ class GeminiLiveTransport(LLMTransport):
             ConnectError: Why there is no connection, also when ``reconnect_timeout_ms`` is over.
         """
         if isinstance(state, str):
-            self._handle, state = state, None
+            self._links.resume_from(state)
+            state = None
         limit_ms = self._config.reconnect_timeout_ms
         try:
             async with asyncio.timeout(limit_ms / 1000):
-                await self._go_on(state or ReconnectState())
+                await self._links.go_on(self._config, state or ReconnectState())
         except TimeoutError:
             msg = f"reconnecting took longer than reconnect_timeout_ms ({limit_ms} ms)"
             raise ConnectError(msg, phase="connect", retryable=True) from None
@@ -208,57 +185,8 @@ class GeminiLiveTransport(LLMTransport):
         """
         self.update_session(update)
         if state is not None and state.conversation_history:
-            self._handle = None
-        await self._go_on(state or ReconnectState())
-
-    async def _go_on(self, state: ReconnectState) -> None:
-        await self.disconnect()
-        restored = self._handle is not None
-        try:
-            await self._open(self._handle)
-        except ConnectError as error:
-            if not restored or classify(error.code, error.reason).kind != "handle":
-                raise
-            _log.warning("the service refused the resumption handle; the history is told again")
-            restored, self._handle = False, None
-            await self._open(None)
-        self._tell_again(() if restored else state.conversation_history, state.pending_tool_calls)
-
-    def _require_free(self) -> None:
-        if self._connection is not None and not self._connection.over:
-            raise ConfigError("it is connected already; use reconnect(), or disconnect() first")
-
-    async def _open(self, handle: str | None) -> None:
-        self._require_free()  # somebody else may have connected while the old link was closing
-        connection = Connection(
-            self._config,
-            handle,
-            self._transport,
-            fire=self._dispatch.fire,
-            keep_handle=self._keep_handle,
-            keep_call=self._earlier_calls.keep,
-        )
-        self._connection = connection
-        try:
-            await connection.open()
-        except BaseException:
-            if self._connection is connection:
-                self._connection = None
-            raise
-
-    def _tell_again(self, history: Sequence[ReplayItem], pending: Sequence[PendingToolCall]) -> None:
-        turns = replay_turns(history)
-        for call in pending:
-            if call.status == "completed":
-                turns.append(result_turn(call.name, call.result))
-                self._earlier_calls.forget(call.id)
-            else:
-                self._earlier_calls.keep(call.id, call.name)
-        if turns:
-            self._live("reconnect").send_turns([*turns], turn_complete=False)
-
-    def _keep_handle(self, handle: str) -> None:
-        self._handle = handle
+            self._links.resume_from(None)
+        await self._links.go_on(self._config, state or ReconnectState())
 
     # -- sound --------------------------------------------------------------------------------
 
@@ -278,7 +206,7 @@ class GeminiLiveTransport(LLMTransport):
         size_bytes = pcm.nbytes if isinstance(pcm, memoryview) else len(pcm)
         if size_bytes % 2:
             raise ConfigError(f"send_audio: {size_bytes} bytes end in half a sample; samples have two bytes")
-        connection = self._connection
+        connection = self._links.current
         if connection is None or connection.over:
             self._sound_unsent_bytes += size_bytes
             return
@@ -288,13 +216,13 @@ class GeminiLiveTransport(LLMTransport):
     def commit_audio(self) -> None:
         """Say that the sound pauses here (``audioStreamEnd``); nothing without a connection."""
         if self.is_connected:
-            connection = self._live("commit_audio")
+            connection = self._links.live("commit_audio")
             connection.command(connection.core.commit_audio)
 
     def clear_audio(self) -> None:
         """Drop the user's sound that is not on the wire yet."""
-        if self._connection is not None:
-            self._connection.core.clear_audio()
+        if self._links.current is not None:
+            self._links.current.core.clear_audio()
 
     # -- content ------------------------------------------------------------------------------
 
@@ -306,11 +234,11 @@ class GeminiLiveTransport(LLMTransport):
             QueueFull: Too much waits to be written.
         """
         messages = [ChatMessage("model" if t.role == "assistant" else "user", t.text) for t in turns]
-        self._live("send_content").send_messages(messages, turn_complete=turn_complete)
+        self._links.live("send_content").send_messages(messages, turn_complete=turn_complete)
 
     def send_client_content(self, turns: Sequence[Mapping[str, Any]], *, turn_complete: bool = True) -> None:
         """Append turns as on the wire (``{"role": ..., "parts": [...]}``)."""
-        self._live("send_client_content").send_turns([*turns], turn_complete=turn_complete)
+        self._links.live("send_client_content").send_turns([*turns], turn_complete=turn_complete)
 
     def send_file(self, data: bytes | str, mime_type: str) -> None:
         """Show the model a file as a user turn, without asking for an answer.
@@ -324,7 +252,7 @@ class GeminiLiveTransport(LLMTransport):
             ConfigError: No type, or text that is not base64.
         """
         turn = file_turn(data, mime_type)
-        self._live("send_file").send_turns([turn], turn_complete=False)
+        self._links.live("send_file").send_turns([turn], turn_complete=False)
 
     def trigger_generation(self, instructions: str | None = None) -> None:
         """Ensure a reply: ask for one, unless one is running or due.
@@ -335,7 +263,7 @@ class GeminiLiveTransport(LLMTransport):
         Raises:
             SessionClosed: There is no connection.
         """
-        self._live("trigger_generation").ask_for_reply(instructions)
+        self._links.live("trigger_generation").ask_for_reply(instructions)
 
     # -- tools --------------------------------------------------------------------------------
 
@@ -349,12 +277,12 @@ class GeminiLiveTransport(LLMTransport):
             SessionClosed: There is no connection.
             ConfigError: No such call, or a result that JSON cannot hold; the call stays open.
         """
-        connection = self._live("send_tool_result")
-        name = self._earlier_calls.name_of(result.id)
+        connection = self._links.live("send_tool_result")
+        name = self._links.earlier_calls.name_of(result.id)
         if name is not None:
             turn = result_turn(name, result.result)
             connection.send_turns([turn], turn_complete=result.scheduling != "silent")
-            self._earlier_calls.forget(result.id)
+            self._links.earlier_calls.forget(result.id)
             return
         connection.answer(result.id, as_response(result.result), result.scheduling)
 
@@ -362,7 +290,7 @@ class GeminiLiveTransport(LLMTransport):
         self, responses: Sequence[Mapping[str, Any]], scheduling: ResultScheduling | None = None
     ) -> None:
         """Answer calls as on the wire: ``{"id": ..., "name": ..., "response": {...}}`` each."""
-        connection = self._live("send_tool_response")
+        connection = self._links.live("send_tool_response")
         for given in responses:
             connection.answer(str(given.get("id", "")), as_response(given.get("response")), scheduling)
 
@@ -400,8 +328,3 @@ class GeminiLiveTransport(LLMTransport):
             )
         plan_of(config, session_id="", handle=None)
         self._config = config
-
-    def _live(self, command: str) -> Connection:
-        if not self.is_connected:
-            raise SessionClosed(f"{command}: there is no connection; call connect() first")
-        return cast("Connection", self._connection)

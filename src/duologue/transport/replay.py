@@ -1,6 +1,6 @@
 """A conversation told again to a service that has forgotten it.
 
-The service refuses function parts in seeded turns, so calls and results are told as text (Q-replay-text).
+The service refuses function parts in seeded turns, so calls and results are told as text.
 """
 
 from __future__ import annotations

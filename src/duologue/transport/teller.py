@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal
 
 from duologue.events import (
@@ -45,6 +46,17 @@ __all__ = ["Teller"]
 _json = json.JSONDecoder()
 
 
+class Stage(Enum):
+    """How far a connection has come; it only goes forward."""
+
+    NEW = auto()
+    """Not set up yet."""
+    READY = auto()
+    """Nothing was said by the model yet."""
+    TALKED = auto()
+    """The model has begun a turn."""
+
+
 class Teller:
     """Follows one connection.
 
@@ -54,7 +66,7 @@ class Teller:
         watch: Told what shows whether a reply is running or due.
         marks_speech: The service says when the user has stopped.
         clock: For ``watch``.
-        keep_handle: Takes each handle that can be used.
+        keep_handle: Takes each handle that can be used, and whether the model has said anything on this link.
         keep_call: Takes (id, name) of each call that the end of the link left open.
     """
 
@@ -66,7 +78,7 @@ class Teller:
         watch: ReplyWatch,
         marks_speech: bool,
         clock: Clock,
-        keep_handle: Callable[[str], None],
+        keep_handle: Callable[[str, bool], None],
         keep_call: Callable[[str, str], None],
     ) -> None:
         self._fire = fire
@@ -82,7 +94,7 @@ class Teller:
         self._cancelled: list[str] = []
         self._frame = b""
         self._usage: tuple[TokenUsage, Mapping[str, Any]] | None = None
-        self._was_ready = False
+        self._stage = Stage.NEW
         self._turn_begun = False
         self._tell: dict[type, Callable[[Any], None]] = {
             SessionReady: self._ready,
@@ -153,11 +165,12 @@ class Teller:
     # -- one event each -----------------------------------------------------------------------
 
     def _ready(self, event: SessionReady) -> None:
-        self._was_ready = True
+        self._stage = Stage.READY
         self._fire("on_session_ready", event.session_id)
 
     def _generation_created(self, event: GenerationCreated) -> None:  # noqa: ARG002
         self._watch.begins()
+        self._stage = Stage.TALKED
         if not self._turn_begun:
             self._turn_begun = True
             self._fire("on_model_turn_start")
@@ -217,11 +230,11 @@ class Teller:
     def _resumption(self, event: ResumptionUpdate) -> None:
         if event.handle:
             if event.resumable:
-                self._keep_handle(event.handle)
+                self._keep_handle(event.handle, self._stage is Stage.TALKED)
             self._fire("on_resumption_update", event.handle, event.resumable)
 
     def _ended(self, event: SessionEnded) -> None:
-        if not self._was_ready:
+        if self._stage is Stage.NEW:
             return  # connect() raises
         if event.error is not None:
             self._fire("on_error", TransportError(event.error, recoverable=True))
