@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -98,3 +99,13 @@ def answer(status: str, *headers: str) -> RawHandler:
         await writer.drain()
 
     return handle
+
+
+@pytest.fixture
+async def nothing_is_left(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """No task survives the test, and asyncio has found nothing to complain about."""
+    yield
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left
+    gc.collect()
+    assert not [record for record in caplog.get_records("call") if record.name == "asyncio"]

@@ -9,18 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from duologue.config import ToolOutcome
 from duologue.core.outlet import ReplyFailed, ReplyStarted
 from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError, SessionClosed
-from duologue.events import RawMessage, SessionEnded, SessionError, SessionReady, ToolCall, ToolResult
+from duologue.events import (
+    AudioOutput,
+    Interrupted,
+    RawMessage,
+    SessionEnded,
+    SessionReady,
+    ToolCall,
+    ToolResult,
+)
 from duologue.io.outbox import Outbox
 from duologue.wire.codec import ServerDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-    from duologue.config import Clock, SessionOptions, ToolOutcome, ToolRunner
+    from duologue.config import Clock, SessionOptions, ToolRunner
     from duologue.core.outlet import Notice
     from duologue.core.session import Session
     from duologue.events import Event
@@ -68,10 +78,13 @@ class Driver:
         self._runner = runner
         self._owner = owner
         self._decoder = ServerDecoder()
+        self._events: deque[Event | Notice] = deque()
+        self._delivering = False
         self._outbox = Outbox(audio_limit_ms=options.uplink_buffer_ms, message_limit=options.outbox_messages)
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
         self._over = asyncio.Event()
+        self._attempt: asyncio.Future[TransportLink] | None = None
         self._cancel_timer: Callable[[], None] | None = None
         self._timer_at: float | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -97,7 +110,7 @@ class Driver:
             await self.stop()
             raise
         except DuologueError:
-            await self._task
+            await asyncio.wait({self._task})
             raise
 
     async def stop(self) -> None:
@@ -111,8 +124,7 @@ class Driver:
         current = asyncio.current_task()
         if task is None or current is task or current in self._inner:
             return
-        with contextlib.suppress(Exception):  # what went wrong has been told as SessionEnded
-            await asyncio.shield(task)
+        await asyncio.wait({task})  # what went wrong there has been told as SessionEnded
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine inside the session's task group; its failure becomes a ``SessionError``."""
@@ -148,53 +160,49 @@ class Driver:
     async def _run(self) -> None:
         try:
             link = await self._connected()
+            if link is not None:
+                await self._converse(link)
         except DuologueError as error:
-            self._core.connect_failed(error, self._clock.now())
-            self.pump()
-            return
+            self._core.fail(error, self._clock.now())
         except Exception as error:
-            _log.exception("connecting failed unexpectedly")
-            wrapped = ConnectError(f"connecting failed: {type(error).__name__}: {error}")
-            self._core.connect_failed(wrapped, self._clock.now())
-            self.pump()
-            return
-        if link is None:
-            return
-        try:
-            await self._converse(link)
+            self._core.fail(_unexpected(error, connecting=self._group is None), self._clock.now())
         finally:
             # Also on cancellation from outside (a loop that shuts down): nobody is left waiting.
+            self._group = None
             self._core.close(self._clock.now())
             self.pump()
 
     async def _connected(self) -> TransportLink | None:
         """Open the link; None when the session is closed before it is open."""
-        attempt = asyncio.ensure_future(self._connect())
-        over = asyncio.ensure_future(self._over.wait())
+        attempt = self._attempt = asyncio.ensure_future(self._connect())
         try:
-            await asyncio.wait({attempt, over}, return_when=asyncio.FIRST_COMPLETED)
-            return attempt.result() if attempt.done() else None
-        finally:
-            over.cancel()
+            await asyncio.wait({attempt})
+        except asyncio.CancelledError:
             attempt.cancel()
-            await asyncio.wait({attempt, over})
+            await asyncio.wait({attempt})
+            if not attempt.cancelled() and attempt.exception() is None:
+                await attempt.result().close()  # made in the very moment it was given up
+            raise
+        return None if attempt.cancelled() else attempt.result()
 
     async def _converse(self, link: TransportLink) -> None:
-        if not self._over.is_set():
-            self._core.link_opened(self._clock.now())
-            self.pump()
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            reader = group.create_task(self._read(link), name="duologue-reader")
-            writer = group.create_task(self._write(link), name="duologue-writer")
-            await self._over.wait()
-            reader.cancel()
-            writer.cancel()
-            await self._flush(link)
-            await link.close()
-            for task in list(self._inner):
-                task.cancel()
-        self._group = None
+        try:
+            if not self._over.is_set():
+                self._core.link_opened(self._clock.now())
+                self.pump()
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                reader = group.create_task(self._read(link), name="duologue-reader")
+                writer = group.create_task(self._write(link), name="duologue-writer")
+                await self._over.wait()
+                reader.cancel()
+                writer.cancel()
+                await self._flush(link)
+                await link.close()
+                for task in list(self._inner):
+                    task.cancel()
+        finally:
+            await link.close()  # when it failed or was cancelled: no socket is left behind
 
     async def _flush(self, link: TransportLink) -> None:
         """Write what was accepted before the end: results and text must not be lost to a close."""
@@ -208,7 +216,7 @@ class Driver:
     async def _read(self, link: TransportLink) -> None:
         decode, receive, now = self._decoder.decode, self._core.receive, self._clock.now
         try:
-            while True:
+            while not self._over.is_set():  # what is read after the end is told nobody
                 frame = await link.receive()
                 if self._options.raw_messages:
                     raw = frame.encode() if isinstance(frame, str) else frame
@@ -239,16 +247,39 @@ class Driver:
                 await link.send(frame.data)
 
     def pump(self) -> None:
-        """Move everything the core has produced: frames out, events out, the timer anew."""
+        """Move everything the core has produced: frames out, events out, the timer anew.
+
+        A command given from inside an ``on`` function comes back here: its events queue up behind those
+        that are being delivered, so that everybody sees one order.
+        """
         for frame in self._core.to_send():
             self._outbox.put(frame)
-        for event in self._core.events():
-            if isinstance(event, ReplyStarted | ReplyFailed):
-                self._notify(event)
-                continue
-            self._deliver(event)
-            self._follow(event)
+        if self._delivering:
+            self._queue_up(self._core.events())
+            return
+        self._events.extend(self._core.events())
+        self._delivering = True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, ReplyStarted | ReplyFailed):
+                    self._notify(event)
+                    continue
+                self._deliver(event)
+                self._follow(event)
+        finally:
+            self._delivering = False
         self._arm()
+
+    def _queue_up(self, events: Iterable[Event | Notice]) -> None:
+        """Add events behind those being delivered; an interruption takes its sound out of these first."""
+        for event in events:
+            if isinstance(event, Interrupted):
+                silent = event.generations
+                self._events = deque(
+                    e for e in self._events if not (isinstance(e, AudioOutput) and e.generation_id in silent)
+                )
+            self._events.append(event)
 
     def _follow(self, event: Event) -> None:
         """Do what an event means for the driver itself."""
@@ -271,6 +302,8 @@ class Driver:
                     )
                     self._opened.exception()  # told below by start(), or nobody waits any more
                 self._over.set()
+                if self._attempt is not None:
+                    self._attempt.cancel()  # nothing, once the link is open
             case _:
                 pass
 
@@ -302,10 +335,13 @@ class Driver:
         self._keep(task)
 
     async def _run_tool(self, runner: ToolRunner, call: ToolCall) -> None:
-        # Closing the run, also when this task is cancelled between two outcomes, cancels the tool.
-        async with contextlib.aclosing(runner.run(call, self._owner)) as outcomes:
-            async for outcome in outcomes:
-                self._tell(call, outcome)
+        try:
+            # Closing the run, also when this task is cancelled between two outcomes, cancels the tool.
+            async with contextlib.aclosing(runner.run(call, self._owner)) as outcomes:
+                async for outcome in outcomes:
+                    self._tell(call, outcome)
+        except Exception as error:  # somebody else's runner, or an outcome that JSON cannot hold
+            self._tell(call, ToolOutcome({"error": "The tool failed."}, is_error=True, failure=error))
 
     def _tell(self, call: ToolCall, outcome: ToolOutcome) -> None:
         if outcome.failure is not None:
@@ -328,4 +364,21 @@ class Driver:
             await work
         except Exception as error:
             _log.debug("a task of the session failed", exc_info=True)
-            self._deliver(SessionError(error))
+            self._core.report_error(error)  # nothing, when that is after the end
+            self.pump()
+
+
+def _unexpected(error: Exception, *, connecting: bool) -> DuologueError:
+    """Make data of a mistake, ours or a stranger's transport's; the log has its traceback."""
+    if isinstance(error, ExceptionGroup):  # of the task group: each part may be one again
+        parts = cast("ExceptionGroup[Exception]", error).exceptions
+        return _unexpected(parts[0], connecting=connecting)
+    _log.error("the session failed unexpectedly", exc_info=error)
+    what = f"{type(error).__name__}: {error}"
+    failure = (
+        ConnectError(f"connecting failed: {what}")
+        if connecting
+        else DuologueError(f"the session failed: {what}")
+    )
+    failure.__cause__ = error
+    return failure
