@@ -11,12 +11,15 @@ from tests.transport.conftest import MODELS, Told, emulator
 
 from duologue.emulator.ears.energy import EnergyEars
 from duologue.emulator.voice.tone import tone
+from duologue.errors import AuthError, ConnectError
 from duologue.events import AudioOutput, GenerationCompleted
 from duologue.realtime import RealtimeModel
 from duologue.transport import (
+    ApiKeyAuth,
     ContentTurn,
     GeminiLiveTransport,
     GeminiTransportConfig,
+    LLMTransportConfig,
     PendingToolCall,
     ReconnectState,
     ReplayText,
@@ -215,6 +218,27 @@ async def test_a_forgotten_conversation_is_told_again(profile: str) -> None:
         await transport.disconnect()
     texts = [text for _, text in seen[-1] if text]
     assert texts == ["I am Ada.", "Hello Ada.", '[Result of weather: {"result": "fog"}]', "Who am I?"]
+
+
+async def test_a_wrong_key_and_a_dead_service_are_told_by_connect(profile: str, scripted: Any) -> None:
+    async with emulator(brain=scripted, api_keys={"right"}) as service:
+        transport = transport_to(service, profile)
+        told = Told(transport)
+        with pytest.raises(AuthError) as caught:
+            await transport.connect()
+        await transport.connect(LLMTransportConfig(auth=ApiKeyAuth("right")))
+        assert transport.is_connected
+        await transport.disconnect()
+    assert "right" not in str(caught.value)
+    assert told.names == [
+        "session_ready",
+        *(["resumption_update"] * told.names.count("resumption_update")),
+        "close",
+    ]
+    with pytest.raises(ConnectError) as refused:
+        await transport.connect()
+    assert refused.value.retryable
+    assert not transport.is_connected
 
 
 async def test_a_typed_turn_interrupts_a_long_answer(profile: str, scripted: Any) -> None:
