@@ -115,6 +115,9 @@ class ConversationMachine(RuleBasedStateMachine):
         self.words += 1
         return f" {prefix}{self.words}"
 
+    def ended_calls(self) -> list[str]:
+        return [name for name, call in self.watched.judge.calls.items() if call.outcome is not None]
+
     # -- the link -----------------------------------------------------------------------------
 
     @precondition(lambda self: self.link_is(Link.IDLE))
@@ -302,13 +305,28 @@ class ConversationMachine(RuleBasedStateMachine):
         self.do("interrupt", self.now)
 
     @precondition(lambda self: self.live and bool(self.watched.session.open_calls))
-    @rule(speaks_first=st.booleans(), samples=st.sampled_from([160, 800]), good=st.booleans())
-    def answers_the_oldest_call(self, speaks_first: bool, samples: int, good: bool) -> None:
-        if speaks_first:  # while the model may be waiting for the result: what is held must keep its order
-            self.watched.push(samples, 16_000, self.now)
-            self.watched.commit(self.now)
+    @rule(good=st.booleans())
+    def answers_the_oldest_call(self, good: bool) -> None:
         oldest = self.watched.session.open_calls[0].call_id
         self.try_to("tool_result", oldest, {"output": 1 if good else object()}, self.now)
+
+    @precondition(lambda self: self.live and bool(self.ended_calls()))
+    @rule()
+    def answers_too_late(self) -> None:
+        self.do("tool_result", self.ended_calls()[-1], {"output": "late"}, self.now)
+
+    @precondition(lambda self: self.live)
+    @rule(samples=st.sampled_from([160, 800]))
+    def speaks_while_the_model_waits(self, samples: int) -> None:
+        """What is held back meanwhile must keep its order."""
+        self.calls_made += 1
+        call_id = f"fc_{self.calls_made}"
+        self.do("receive", say.calls((call_id, "block")), self.now)
+        if self.watched.plan.manual_activity:
+            self.watched.start_activity(self.now)
+        self.watched.push(samples, 16_000, self.now)
+        self.watched.commit(self.now)
+        self.do("tool_result", call_id, {"output": 1}, self.now)
 
     @precondition(lambda self: bool(self.watched.judge.calls))
     @rule(data=st.data(), more=st.booleans(), good=st.integers(0, 9))

@@ -222,4 +222,4 @@ def the_user_never_stops(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_judge_catches(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTANTS[name](monkeypatch)
     with pytest.raises(AssertionError):
-        walk(ConversationMachine, HUNT, seeds=range(12))
+        walk(ConversationMachine, HUNT, seeds=range(30))
