@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["WebSocketTransport", "available_libraries"]
 
 Library = Literal["auto", "websockets", "picows"]
+
+# websockets writes headers (the key) and messages (handles, what people say) into its log at DEBUG.
+_library_log = logging.getLogger("duologue.websockets")
+_library_log.setLevel(logging.INFO)
 
 _REDIRECTS = range(300, 400)
 _REFUSED = (401, 403)
@@ -82,6 +87,8 @@ class WebSocketTransport:
             "max_size": options.max_message_bytes,
             "max_queue": 64,
         }
+        if module.__name__ == "websockets":
+            arguments["logger"] = _library_log
         if endpoint.secure:
             arguments["ssl"] = self._ssl_context or ssl.create_default_context()
             arguments["ssl_handshake_timeout"] = options.connect_timeout_s

@@ -36,9 +36,12 @@ class Ends:
         self._sources: list[AudioSource] = []
         self._sinks: list[AudioSink] = []
         self._spawn: Callable[[Coroutine[Any, Any, None]], None] | None = None
+        self._closed = False
 
     def attach(self, *ends: object) -> None:
         """Add ends; they start at once when the session runs."""
+        if self._closed:
+            raise SessionClosed("attach: the session has ended")
         for end in ends:
             if isinstance(end, AudioSink):
                 self._sinks.append(end)
@@ -66,6 +69,7 @@ class Ends:
 
     async def aclose(self) -> None:
         """Close every end; files are whole afterwards."""
+        self._closed = True
         sources, self._sources = self._sources, []
         sinks, self._sinks = self._sinks, []
         ends: list[AudioSource | AudioSink] = [*sources, *sinks]

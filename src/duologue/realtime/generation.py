@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -78,6 +79,7 @@ class Generation:
         self.id = generation_id
         self._cancel = cancel
         self._status: GenerationStatus | None = None
+        self._asking = asyncio.Lock()
         self._end = fanout.subscribe(
             frozenset({GenerationCompleted, SessionEnded}),
             accept=lambda e: not isinstance(e, GenerationCompleted) or e.id == generation_id,
@@ -100,14 +102,14 @@ class Generation:
 
     async def status(self) -> GenerationStatus:
         """Wait for its end and return how it ended; asking again returns the same."""
-        if self._status is None:
-            async for event in self._end:
+        async with self._asking:  # a queue has one reader, an end may be waited for by many
+            if self._status is None:
+                event = await anext(self._end)
                 self._status = event.status if isinstance(event, GenerationCompleted) else "lost"
-                break
-        return self._status or "lost"
+        return self._status
 
     def cancel(self) -> None:
-        """Interrupt it: silence at once; harmless when it has ended."""
+        """Interrupt its turn: silence at once; nothing when that has been heard or another has begun."""
         self._cancel()
 
     def __repr__(self) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from duologue.core.outlet import BULK, ReplyStarted
+from duologue.core.link import Link
 from duologue.errors import SessionClosed
-from duologue.events import GenerationCreated, SessionEnded, TurnCompleted
+from duologue.events import SessionEnded, ToolResult, TurnCompleted
 from duologue.io.clock import LoopClock
 from duologue.io.driver import Driver
 from duologue.io.fanout import Fanout
 from duologue.realtime.ends import Ends
-from duologue.realtime.generation import Generation, GenerationReader
 from duologue.realtime.microphone import Intake
+from duologue.realtime.replies import Replies
 from duologue.tools.results import tool_response
 
 if TYPE_CHECKING:
@@ -36,10 +34,10 @@ if TYPE_CHECKING:
         SessionOptions,
         ToolRunner,
     )
-    from duologue.core.outlet import Notice
     from duologue.core.session import Session
     from duologue.events import Event, TokenUsage
     from duologue.io.transport import Transport
+    from duologue.realtime.generation import Generation
     from duologue.tools import FunctionTool
     from duologue.wire.endpoint import Endpoint
     from duologue.wire.profiles import ModelProfile
@@ -88,9 +86,7 @@ class RealtimeSession:
         )
         self._intake = Intake(self._push)
         self._ends = Ends(self._fanout, self._intake, core.report_playhead)
-        self._replies: dict[int, asyncio.Future[Generation]] = {}
-        self._readers: weakref.WeakSet[GenerationReader] = weakref.WeakSet()
-        self._fanout.on(frozenset({GenerationCreated}), self._created)
+        self._replies = Replies(self._fanout, self.interrupt)
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -99,9 +95,9 @@ class RealtimeSession:
 
         Raises:
             ConnectError: With code, reason and phase (AuthError for a refused key).
-            SessionClosed: It was entered before.
+            SessionClosed: It was entered or closed before.
         """
-        if self._driver is not None:
+        if self._core.link is not Link.IDLE:
             raise SessionClosed("a session can be entered once; make another with model.session()")
         clock = self._clock or LoopClock()
         self._driver = Driver(
@@ -110,16 +106,16 @@ class RealtimeSession:
             options=self._options,
             clock=clock,
             deliver=self._fanout.deliver,
-            notify=self._notified,
+            notify=self._replies.notified,
             runner=self._runner,
             owner=self,
         )
         try:
             await self._driver.start()
+            self._ends.start(self._driver.spawn)
         except BaseException:
-            await self._ends.aclose()
+            await self.aclose()  # also when the session is up and a loudspeaker cannot be opened
             raise
-        self._ends.start(self._driver.spawn)
         return self
 
     async def __aexit__(
@@ -136,26 +132,36 @@ class RealtimeSession:
 
         From any state and any number of times. It does not wait for playout: see :meth:`hang_up`.
         """
-        if self._driver is None:
-            self._core.close(0.0)
-            for event in self._core.events():
-                if isinstance(event, SessionEnded):
-                    self._fanout.deliver(event)
-        else:
-            await self._driver.stop()
-        await self._ends.aclose()
+        try:
+            if self._driver is None:
+                self._core.close(0.0)
+                for event in self._core.events():
+                    if isinstance(event, SessionEnded):
+                        self._fanout.deliver(event)
+            else:
+                await self._driver.stop()
+        finally:
+            await self._ends.aclose()
 
     def hang_up(self) -> None:
-        """End the session once the running turn is over and what was said has been played."""
+        """End the session once the running turn is over, calls are answered and what was said was heard.
+
+        It returns at once. When nothing is going on, the end comes at once too.
+
+        Raises:
+            SessionClosed: The session has ended or was not entered.
+        """
         driver = self._live_driver("hang_up")
-        turns = self._fanout.subscribe(frozenset({TurnCompleted, SessionEnded}))
+        news = self._fanout.subscribe(frozenset({TurnCompleted, ToolResult, SessionEnded}))
 
         async def end() -> None:
-            async for event in turns:
-                if isinstance(event, TurnCompleted):
-                    break
-            await self._ends.drained()
-            await driver.stop()
+            try:
+                while self._replies.in_turn or self._core.open_calls:
+                    if isinstance(await anext(news), SessionEnded):
+                        return
+                await self._ends.drained()
+            finally:
+                await driver.stop()
 
         driver.spawn(end())
 
@@ -211,9 +217,7 @@ class RealtimeSession:
 
     def generations(self) -> AsyncIterator[Generation]:
         """Subscribe to answers: one :class:`Generation` each, from this call on."""
-        reader = GenerationReader(self._fanout)
-        self._readers.add(reader)
-        return reader
+        return self._replies.reader()
 
     def attach(self, *ends: AudioSource | AudioSink) -> None:
         """Connect microphones and speakers: pacing, flush on interruption and playhead are done.
@@ -317,16 +321,11 @@ class RealtimeSession:
             SessionClosed: It had ended before.
         """
         driver = self._live_driver("generate_reply")
-        future: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
-        release = self._fanout.on(BULK, _ignore)  # from now on, so that the first sound is built
-        try:
-            reply_id = driver.command(lambda now: self._ask(instructions, timeout_s, now, future))
-            try:
-                return await future
-            finally:
-                self._replies.pop(reply_id, None)
-        finally:
-            release()
+
+        def ask(expect: Callable[[int], None]) -> None:
+            driver.command(lambda now: expect(self._core.generate_reply(instructions, timeout_s, now)))
+
+        return await self._replies.ask(ask)
 
     def interrupt(self) -> None:
         """Silence the model at once; the service is told where it can be. Idempotent per generation."""
@@ -365,40 +364,11 @@ class RealtimeSession:
     def _live_driver(self, command: str) -> Driver:
         if self._driver is None:
             raise SessionClosed(f"{command}: the session is not open yet; enter it with `async with` first")
-        self._driver.check_room()
+        if self._core.is_live:  # else the command itself says what is wrong
+            self._driver.check_room()
         return self._driver
 
     def _push(self, pcm: bytes | memoryview, rate_hz: int) -> None:
         if self._driver is None:
             raise SessionClosed("push_audio: the session is not open yet; enter it with `async with` first")
         self._driver.command(lambda now: self._core.push_audio(pcm, rate_hz, now))
-
-    def _ask(
-        self, instructions: str | None, timeout_s: float, now: float, future: asyncio.Future[Generation]
-    ) -> int:
-        reply_id = self._core.generate_reply(instructions, timeout_s, now)
-        self._replies[reply_id] = future
-        return reply_id
-
-    def _notified(self, notice: Notice) -> None:
-        future = self._replies.get(notice.reply_id)
-        if future is None or future.done():
-            return
-        if isinstance(notice, ReplyStarted):
-            future.set_result(self._generation(notice.generation_id))
-        else:
-            future.set_exception(notice.error)
-
-    def _created(self, event: GenerationCreated) -> None:
-        readers = list(self._readers)
-        if readers:
-            generation = self._generation(event.id)
-            for reader in readers:
-                reader.put(generation)
-
-    def _generation(self, generation_id: str) -> Generation:
-        return Generation(generation_id, self._fanout, self.interrupt)
-
-
-def _ignore(event: object) -> None:
-    """Take part in the interest, not in the events."""
