@@ -31,6 +31,8 @@ STEADY = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+LONG = settings(STEADY, max_examples=800, stateful_step_count=80)
+
 
 @pytest.fixture
 def walked() -> Iterator[set[tuple[Enum, Enum]]]:
@@ -50,9 +52,10 @@ def test_promises_hold_and_every_edge_is_walked(walked: set[tuple[Enum, Enum]]) 
 
 
 @pytest.mark.slow
-def test_promises_hold_over_many_random_conversations() -> None:
-    walk(
-        ConversationMachine,
-        settings(STEADY, max_examples=200, stateful_step_count=80),
-        seeds=[random.getrandbits(32) for _ in range(20)],
-    )
+@pytest.mark.parametrize("part", range(8))
+def test_promises_hold_over_many_random_conversations(part: int) -> None:
+    number = random.getrandbits(32)
+    print(
+        f"seed {number}"
+    )  # shown when it fails: walk(ConversationMachine, LONG, seeds=[number]) walks the same
+    walk(ConversationMachine, LONG, seeds=[number])
