@@ -11,11 +11,13 @@ import pytest
 from tests.transport.conftest import MODELS, Service, Told, content, sound
 
 from duologue.config import LiveConfig, SessionOptions
-from duologue.errors import AuthError, ConfigError, ConnectError, SessionClosed, Unsupported
+from duologue.errors import AuthError, ConfigError, ConnectError, ReplyTimeout, SessionClosed, Unsupported
 from duologue.transport import (
     ApiKeyAuth,
     CompressionConfig,
     ContentTurn,
+    GeminiLiveTransport,
+    GeminiTransportConfig,
     LLMTransportConfig,
     PendingToolCall,
     ReconnectState,
@@ -36,7 +38,8 @@ from duologue.wire import profiles
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from duologue.transport import GeminiLiveTransport
+    from duologue.io.memory import MemoryLink
+    from duologue.wire.endpoint import Endpoint
 
     Make = Callable[..., GeminiLiveTransport]
 
@@ -200,8 +203,6 @@ def test_options_that_cannot_be_are_refused_at_once(make: Make, options: dict[st
 
 
 def test_no_secret_is_shown() -> None:
-    from duologue.transport import GeminiTransportConfig
-
     shown = repr(GeminiTransportConfig(api_key="canary-key", resumption_handle="canary-handle"))
     shown += repr(LLMTransportConfig(auth=ApiKeyAuth("canary-auth")))
     assert "canary" not in shown
@@ -339,6 +340,55 @@ async def test_a_handle_from_before_the_first_answer_does_not_replace_the_histor
     assert service.setups[-1]["sessionResumption"] == {"handle": "h1"}
 
 
+async def test_a_restored_conversation_is_in_every_handle_of_its_link(make: Make, service: Service) -> None:
+    transport = make()
+    await transport.connect()
+    await transport.reconnect("kept")
+    await service.say(HANDLE)
+    await transport.reconnect(ReconnectState(conversation_history=HISTORY[:1]))
+    assert service.setups[-1]["sessionResumption"] == {"handle": "h1"}
+
+
+async def test_two_reconnects_at_once_make_one_connection(make: Make, service: Service) -> None:
+    transport = make()
+    await transport.connect()
+    results = await asyncio.gather(transport.reconnect(), transport.reconnect(), return_exceptions=True)
+    assert [type(result) for result in results if result is not None] == [ConfigError]
+    assert transport.is_connected
+    assert len(service.links) == 2
+
+
+async def test_the_old_link_is_closed_before_the_new_one_opens(service: Service) -> None:
+    log: list[str] = []
+
+    class Slow:
+        """Opens links that take a moment to close."""
+
+        async def connect(self, endpoint: Endpoint, options: SessionOptions) -> MemoryLink:
+            link = await service.transport.connect(endpoint, options)
+            log.append("opened")
+            close = link.close
+
+            async def close_slowly(code: int = 1000, reason: str = "") -> None:
+                await asyncio.sleep(0.005)
+                await close(code, reason)
+                if log[-1] != "closed":  # closing twice is harmless
+                    log.append("closed")
+
+            link.close = close_slowly  # type: ignore[method-assign] # this link's own, nobody else's
+            return link
+
+    transport = GeminiLiveTransport(GeminiTransportConfig(api_key="k"), transport=Slow())
+    told = Told(transport)
+    await transport.connect()
+    await service.links[-1].close(1011)
+    await told.wait_for("close")
+    await transport.connect()
+    await transport.reconnect()
+    await transport.disconnect()
+    assert log == ["opened", "closed"] * 3
+
+
 async def test_a_reconnect_that_takes_too_long_is_an_error(make: Make, service: Service) -> None:
     transport = make(reconnect_timeout_ms=20)
     await transport.connect()
@@ -370,12 +420,22 @@ async def test_pending_results_are_told_as_text(make: Make, service: Service) ->
         transport.send_tool_result(ToolCallResult("open", "f", 1))
 
 
+async def test_a_new_conversation_knows_no_calls_of_the_last(make: Make, service: Service) -> None:
+    transport = make()
+    await transport.connect()
+    await service.say({"toolCall": {"functionCalls": [{"id": "open", "name": "f"}]}})
+    await transport.disconnect()
+    await transport.connect()
+    with pytest.raises(ConfigError, match="no tool call with the id 'open'"):
+        transport.send_tool_result(ToolCallResult("open", "f", 1))
+
+
 async def test_a_transfer_tells_the_new_agent_what_the_orchestrator_chose(
     make: Make, service: Service
 ) -> None:
     transport = make(system_instruction="A", tools=[{"name": "f"}])
     await transport.connect()
-    await service.say(HANDLE)
+    await service.say(content(modelTurn=sound()), content(turnComplete=True), HANDLE)
     await transport.transfer_session(
         SessionUpdate(instructions="B", tools=[{"name": "g"}]),
         ReconnectState(conversation_history=HISTORY[:1]),
@@ -559,3 +619,20 @@ async def test_the_known_caller_asks_on_every_reconnect(make: Make, service: Ser
     await service.say(content(modelTurn=sound()))
     await transport.reconnect()  # the running answer is lost with its link
     assert await asks(service, transport)
+
+
+async def test_a_reply_that_does_not_begin_is_told(
+    make: Make, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duologue.transport.connection.REPLY_DUE_S", 0.01)
+    transport = make()
+    told = Told(transport)
+    await transport.connect()
+    transport.trigger_generation()
+    await told.wait_for("error")
+    assert isinstance(told.of("error")[0].error, ReplyTimeout)
+    await transport.reconnect()
+    monkeypatch.undo()
+    transport.trigger_generation()
+    await transport.disconnect()
+    assert told.names.count("error") == 1  # giving it up oneself is no error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.transport.conftest import MODELS, Service, Told, content, sound
 
-from duologue.transport import ToolCallRequest
+from duologue.transport import SpeechConfig, ToolCallRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,7 +169,11 @@ async def test_thoughts_are_no_text_and_audio_mode_has_none(make: Make, service:
 
 
 async def test_text_of_a_speaking_model_is_its_transcript(make: Make, service: Service) -> None:
-    transport = make(response_modality="text", output_audio_transcription=False)
+    transport = make(
+        response_modality="text",
+        output_audio_transcription=False,
+        speech_config=SpeechConfig(voice_name="Kore", language_code="de-DE"),
+    )
     told = Told(transport)
     await transport.connect()
     setup = service.setups[-1]
@@ -253,6 +257,8 @@ async def test_only_real_handles_are_told(make: Make, service: Service) -> None:
     )
     # A handle that is not said to be resumable is told, and resumable is False then.
     assert told.calls[1:] == [("resumption_update", "h", False), ("go_away", "")]
+    await transport.reconnect()
+    assert service.setups[-1]["sessionResumption"] == {}  # and it is not used
 
 
 class Older:
@@ -301,6 +307,25 @@ async def test_the_older_path_is_told_first_and_its_mistakes_stop_nothing(
         ("own turn",),
         ("close", 1000, ""),
     ]
+
+
+async def test_an_error_callback_that_fails_is_logged_and_no_more(
+    make: Make, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[str] = []
+
+    def fail(*arguments: object) -> None:
+        calls.append("failed")
+        raise RuntimeError("a mistake in on_error")
+
+    transport = make({"on_error": fail})
+    transport.on_error = fail
+    await transport.connect()
+    await service.links[-1].send("no json")
+    await service.say(content(turnComplete=True))
+    assert calls == ["failed", "failed"]
+    assert caplog.text.count("on_error itself failed") == 2
+    assert transport.is_connected
 
 
 async def test_older_callbacks_may_be_a_mapping(make: Make, service: Service) -> None:
