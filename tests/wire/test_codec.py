@@ -146,6 +146,30 @@ def test_int64_in_a_frame() -> None:
     assert int64(update.last_consumed_client_message_index) == 42
 
 
+@pytest.mark.parametrize("count", ["12", "12.0", '"12"'])
+def test_a_services_number_may_be_written_in_any_way_protobuf_may(count: str) -> None:
+    message = server(
+        f'{{"usageMetadata":{{"totalTokenCount":{count}}},"serverContent":{{"turnComplete":true}}}}'
+    )
+    assert message.usage_metadata is not None
+    assert message.usage_metadata.total_token_count == 12
+    assert message.server_content is not None
+    assert message.server_content.turn_complete is True
+
+
+@pytest.mark.parametrize("words", ["null", "12", "true", "1e3"])
+def test_words_stay_words_on_the_lenient_path_too(words: str) -> None:
+    message = server(
+        {"server_content": {"input_transcription": {"text": words}, "turn_complete_reason": words}}
+    )
+    assert message.server_content is not None
+    assert message.server_content.input_transcription is not None
+    assert (message.server_content.input_transcription.text, message.server_content.turn_complete_reason) == (
+        words,
+        words,
+    )
+
+
 @pytest.mark.parametrize("between", ["", "\n", " \r\n\t"])
 def test_several_objects_in_one_frame_are_several_messages(between: str) -> None:
     frame = (

@@ -73,8 +73,9 @@ def encode_audio(pcm: bytes | memoryview, sample_rate: int) -> bytes:
 class _Decoder(Generic[_Message]):
     """Decodes frames of one direction; keeps a bounded count of fields it did not know."""
 
-    def __init__(self, cls: type[_Message]) -> None:
+    def __init__(self, cls: type[_Message], *, numbers_as_text: bool) -> None:
         self._cls = cls
+        self._strictly = not numbers_as_text
         self._strict = msgspec.json.Decoder(cls)
         self.unknown: dict[str, int] = {}
 
@@ -99,7 +100,7 @@ class _Decoder(Generic[_Message]):
             if path in self.unknown or len(self.unknown) < _MAX_UNKNOWN_NAMES:
                 self.unknown[path] = self.unknown.get(path, 0) + 1
         try:
-            return msgspec.convert(plain, self._cls)
+            return msgspec.convert(plain, self._cls, strict=self._strictly)
         except (msgspec.ValidationError, RecursionError) as error:
             raise ProtocolError(f"a message does not fit its schema: {error}") from error
 
@@ -108,14 +109,15 @@ class ServerDecoder(_Decoder[ServerMessage]):
     """Decodes what a service sends."""
 
     def __init__(self) -> None:
-        super().__init__(ServerMessage)
+        # A count written as "12" or 12.0 is legal protobuf JSON, and no reason to lose a turn's end.
+        super().__init__(ServerMessage, numbers_as_text=True)
 
 
 class ClientDecoder(_Decoder[ClientMessage]):
     """Decodes what a client sends: camelCase or snake_case, either base64 alphabet."""
 
     def __init__(self) -> None:
-        super().__init__(ClientMessage)
+        super().__init__(ClientMessage, numbers_as_text=False)
 
     def decode(self, frame: bytes | str) -> list[ClientMessage]:
         """Return the messages in ``frame``; recognises google-genai's audio frames without parsing."""
