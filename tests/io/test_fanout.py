@@ -128,6 +128,16 @@ async def test_a_slow_reader_loses_sound_per_generation_but_no_marks() -> None:
     assert events.dropped_audio_ms == 300
 
 
+async def test_the_bound_on_sound_holds_whatever_the_pieces_measure() -> None:
+    fanout, _ = make(audio_s=1.0)
+    events = fanout.subscribe()
+    for size in [960] * 50 + [9600] * 3:
+        fanout.deliver(audio("a", size))
+    fanout.deliver(ENDED)
+    waiting = [event for event in await read(events) if isinstance(event, AudioOutput)]
+    assert sum(len(event.pcm) for event in waiting) == 48_000
+
+
 async def test_a_reader_that_falls_too_far_behind_is_cut_off_alone() -> None:
     fanout, _ = make(control=3)
     slow, quick = fanout.subscribe(), fanout.subscribe()

@@ -110,8 +110,8 @@ class Subscription:
         if isinstance(event, AudioOutput):
             waiting = self._audio_bytes.get(event.generation_id, 0) + len(event.pcm)
             self._audio_bytes[event.generation_id] = waiting
-            if waiting > self._audio_limit_bytes:
-                self._drop_oldest(event.generation_id)
+            while self._audio_bytes.get(event.generation_id, 0) > self._audio_limit_bytes:
+                self._drop_oldest(event.generation_id)  # pieces differ in length: one may not be enough
             return
         self._control += 1
         if self._control > self._control_limit:

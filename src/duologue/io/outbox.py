@@ -1,6 +1,8 @@
 """Frames waiting to be written, bounded: sound may be dropped, nothing else is.
 
-Full of sound: the oldest sound is dropped and counted. Full of text or results: ``QueueFull``.
+A link that stalls makes sound stale: what has waited too long is dropped, oldest first, and counted. A burst
+that is merely ahead of real time (a file pushed at once) is kept, up to a minute of it. Full of text or
+results: ``QueueFull``.
 """
 
 from __future__ import annotations
@@ -16,17 +18,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Outbox"]
 
+_AUDIO_LIMIT_MS = 60_000.0
+
 
 class Outbox:
     """A queue with one reader.
 
     Args:
-        audio_limit_ms: How much sound may wait.
+        stale_after_ms: How long sound may wait.
         message_limit: How many other messages may wait.
+        audio_limit_ms: How much sound may wait, however fresh.
     """
 
-    def __init__(self, *, audio_limit_ms: float, message_limit: int) -> None:
-        self._frames: deque[Frame] = deque()
+    def __init__(
+        self, *, stale_after_ms: float, message_limit: int, audio_limit_ms: float = _AUDIO_LIMIT_MS
+    ) -> None:
+        self._frames: deque[tuple[Frame, float]] = deque()
+        self._stale_after_s = stale_after_ms / 1000
         self._audio_limit_ms = audio_limit_ms
         self._message_limit = message_limit
         self._audio_ms = 0.0
@@ -48,12 +56,12 @@ class Outbox:
                 f"{self._messages} messages wait to be written; the link is too slow: try again later"
             )
 
-    def put(self, frame: Frame) -> None:
-        """Add a frame; too much sound drops the oldest sound."""
-        self._frames.append(frame)
+    def put(self, frame: Frame, now: float) -> None:
+        """Add a frame; sound that is stale or too much drops the oldest sound."""
+        self._frames.append((frame, now))
         if frame.audio_ms:
             self._audio_ms += frame.audio_ms
-            if self._audio_ms > self._audio_limit_ms:
+            while self._audio_ms > self._audio_limit_ms or self._oldest_sound_at() < now - self._stale_after_s:
                 self._drop_oldest_sound()
         else:
             self._messages += 1
@@ -68,17 +76,20 @@ class Outbox:
                 await self._waiter
             finally:
                 self._waiter = None
-        frame = self._frames.popleft()
+        frame, _ = self._frames.popleft()
         if frame.audio_ms:
             self._audio_ms -= frame.audio_ms
         else:
             self._messages -= 1
         return frame
 
+    def _oldest_sound_at(self) -> float:
+        """When the oldest sound was put in; there is some whenever this is asked."""
+        return next(put_at for frame, put_at in self._frames if frame.audio_ms)
+
     def _drop_oldest_sound(self) -> None:
-        for index, frame in enumerate(self._frames):
-            if frame.audio_ms:
-                del self._frames[index]
-                self._audio_ms -= frame.audio_ms
-                self.dropped_ms += frame.audio_ms
-                return
+        index = next(index for index, (frame, _) in enumerate(self._frames) if frame.audio_ms)
+        dropped_ms = self._frames[index][0].audio_ms
+        del self._frames[index]
+        self._audio_ms -= dropped_ms
+        self.dropped_ms += dropped_ms

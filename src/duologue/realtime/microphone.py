@@ -87,4 +87,6 @@ def _as_bytes(pcm: Any) -> bytes | memoryview:
         ) from None
     if view.format not in ("h", "<h", "B", "b", "c"):
         raise ConfigError(f"push_audio: samples of format {view.format!r}; give signed 16-bit integers")
-    return view.tobytes() if not view.c_contiguous else view.cast("B")
+    if not view.nbytes or not view.c_contiguous:  # an empty array of two dimensions cannot be cast
+        return view.tobytes()
+    return view.cast("B")
