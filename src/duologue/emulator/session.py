@@ -90,6 +90,7 @@ class EmulatedSession:
         self._link: Link | None = None
         self._answers: dict[int, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0  # ours, as uvloop's handle for an instant that has come cannot tell its own
         self._fault_timers: list[asyncio.TimerHandle] = []
 
     def __repr__(self) -> str:
@@ -226,10 +227,10 @@ class EmulatedSession:
         loop = asyncio.get_running_loop()
         when = loop.time() + max(0.0, due_at - now)
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._timer_at <= when:
                 return
             self._timer.cancel()
-        self._timer = loop.call_at(when, self._wake)
+        self._timer, self._timer_at = loop.call_at(when, self._wake), when
 
     def _wake(self) -> None:
         self._timer = None
