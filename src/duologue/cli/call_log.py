@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from duologue.events import (
@@ -124,6 +125,11 @@ class CallRecord:
     def latencies_ms(self) -> tuple[int, ...]:
         """Response latencies, in order."""
         return tuple(reply.latency_ms for reply in self.replies if reply.latency_ms is not None)
+
+    @property
+    def median_latency_ms(self) -> int | None:
+        """The middle response latency; None when there is none."""
+        return round(median(self.latencies_ms)) if self.latencies_ms else None
 
 
 class CallLog:

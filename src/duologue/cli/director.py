@@ -6,7 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
-from duologue.cli.scene import Activity, Await, Instruct, Milestone, Pause, Say, Step, TypeText
+from duologue.cli.scene import (
+    DEFAULT_TIMEOUT_S,
+    Activity,
+    Await,
+    Instruct,
+    Milestone,
+    Pause,
+    Say,
+    Step,
+    TypeText,
+)
 from duologue.errors import DuologueError, LinkLost
 
 if TYPE_CHECKING:
@@ -107,7 +117,12 @@ class Director:
 
     async def _say(self, number: int, step: Say) -> None:
         if step.interrupt_after_s is not None:
-            await self._until(lambda: self._answer_began_at_s() is not None, number, "an answer to interrupt")
+            await self._until(
+                lambda: self._answer_began_at_s() is not None,
+                number,
+                "answer to interrupt",
+                DEFAULT_TIMEOUT_S,
+            )
             due_at_s = (self._answer_began_at_s() or 0.0) + step.interrupt_after_s
             await self._until(lambda: self._stage.now() >= due_at_s)
         utterance = self._stage.caller.say(self._stage.lines[step])
@@ -174,7 +189,7 @@ class Director:
         what: str = "",
         timeout_s: float = 3600.0,
     ) -> None:
-        give_up_at_s = self._stage.now() + timeout_s
+        began_at_s = self._stage.now()
         while not condition():
             ended = self._log.ended
             if ended is not None:
@@ -184,12 +199,16 @@ class Director:
                 raise LinkLost(
                     f"the session ended{said} before the scene did", code=ended.code, reason=ended.reason
                 )
-            if self._stage.now() >= give_up_at_s:
+            if self._stage.now() - max(began_at_s, self._last_sound_at_s()) >= timeout_s:
                 raise SceneError(f"step {number}: no {what} within {timeout_s:g} s{self._hint()}")
             await asyncio.sleep(_LOOK_S)
+
+    def _last_sound_at_s(self) -> float:
+        """When the model was last heard: a long answer is no reason to give up."""
+        return max((reply.ended_at_s or 0.0 for reply in self._log.replies.values()), default=0.0)
 
     def _hint(self) -> str:
         last = self._log.caller[-1] if self._log.caller else None
         if last is not None and last.kind == "spoken" and not last.heard:
-            return "; nothing of what the caller said was understood as words"
+            return "; no words were understood in what the caller said last"
         return ""

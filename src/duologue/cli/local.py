@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
-from duologue.errors import ConnectError
+from duologue.errors import ConnectError, LinkLost
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -67,6 +67,12 @@ async def local_emulator(options: LocalOptions) -> AsyncGenerator[LocalEmulator]
         )
         try:
             yield await _ready(process, complaints)
+        except LinkLost as error:
+            if not (said := _last_words(complaints)):
+                raise
+            raise LinkLost(
+                f"{error}; the emulator said: {said}", code=error.code, reason=error.reason
+            ) from error
         finally:
             await _end(process)
 
@@ -81,11 +87,14 @@ async def _ready(process: Process, complaints: IO[str]) -> LocalEmulator:
         ready = json.loads(line)
         return LocalEmulator(str(ready["url"]), int(ready["pid"]))
     except (ValueError, KeyError, TypeError):
-        complaints.seek(0)
-        last = " ".join(complaints.read().split("\n")[-2:]).strip()
-        said = re.sub(r"^duologue: | \[phase [^\]]*\]$", "", last)
-        what = said or f"it was not ready within {_READY_WITHIN_S:g} s"
+        what = _last_words(complaints) or f"it was not ready within {_READY_WITHIN_S:g} s"
         raise ConnectError(f"the local emulator did not start: {what}") from None
+
+
+def _last_words(complaints: IO[str]) -> str:
+    complaints.seek(0)
+    last = " ".join(complaints.read().split("\n")[-2:]).strip()
+    return re.sub(r"^duologue: | \[phase [^\]]*\]$", "", last)
 
 
 async def _end(process: Process) -> None:

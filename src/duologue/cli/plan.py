@@ -23,7 +23,6 @@ __all__ = ["TalkOptions", "make_plan"]
 
 _SILENCE_MS: Final = 500
 """Silence that ends the caller's turn: quicker than the service's own default."""
-_REPLY_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +85,11 @@ def _scene(options: TalkOptions) -> Scene | None:
     steps: list[Step] = []
     for path in options.inputs:
         line_from_wav(path)  # a file that cannot be used is refused before anything starts
-        steps += [Say(path.name, path), Await("reply", _REPLY_TIMEOUT_S)]
+        steps += [Say(path.name, path), Await("reply")]
     for text in options.texts:
         if not text.strip():
             raise ConfigError("--text is empty; give words to say")
-        steps += [TypeText(text), Await("reply", _REPLY_TIMEOUT_S)]
+        steps += [TypeText(text), Await("reply")]
     if steps:
         return Scene(tuple(steps))
     _check_devices()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "DEFAULT_TIMEOUT_S",
     "Activity",
     "Await",
     "CallerOptions",
@@ -31,7 +32,8 @@ __all__ = [
 ]
 
 Milestone = Literal["reply", "reply_started", "tool_call", "interrupted", "silence"]
-DEFAULT_TIMEOUT_S: Final = 60.0
+DEFAULT_TIMEOUT_S: Final = 30.0
+"""Silence of the model after which a step is given up; the service itself has been seen to take seconds."""
 _GREETING: Final = "Greet the caller."
 
 
@@ -66,6 +68,7 @@ class Await:
 
     milestone: Milestone
     timeout_s: float = DEFAULT_TIMEOUT_S
+    """Counted while the model is silent."""
 
 
 @dataclass(frozen=True, slots=True)

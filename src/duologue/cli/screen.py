@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from statistics import median
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from duologue.audio.level import SILENCE_DBFS
@@ -144,11 +145,14 @@ def _line_of(event: Event) -> tuple[str, str] | None:
 
 def summary_lines(facts: Mapping[str, Any]) -> list[str]:
     """Return the end of a call in a few lines for people."""
-    latencies = sorted(facts["latencies_ms"])
-    counted = [f"{facts['turns']} turns", f"{len(facts['tool_calls'])} tool calls"]
-    counted.append(f"{facts['interruptions']} interruptions")
-    if latencies:
-        counted.append(f"median response {latencies[len(latencies) // 2]} ms")
+    counts = {
+        "caller's turn": facts["turns"],
+        "tool call": len(facts["tool_calls"]),
+        "interruption": facts["interruptions"],
+    }
+    counted = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items()]
+    if facts["latencies_ms"]:
+        counted.append(f"median response {median(facts['latencies_ms']):.0f} ms")
     return [", ".join(counted), *(f"  {file}" for file in facts["files"])]
 
 

@@ -104,10 +104,10 @@ def _head(figure: Any, record: CallRecord, height_in: float) -> None:
         color=_INK,
         va="center",
     )
-    latencies = sorted(record.latencies_ms)
     facts = [clean(record.model), clean(record.where), f"{record.duration_s:.0f} s"]
-    if latencies:
-        facts.append(f"median response {latencies[len(latencies) // 2]} ms, slowest {latencies[-1]} ms")
+    if record.latencies_ms:
+        slowest_ms = max(record.latencies_ms)
+        facts.append(f"median response {record.median_latency_ms} ms, slowest {slowest_ms} ms")
     facts.append(_count(len(record.tools), "tool call"))
     facts.append(_count(len(record.interruptions), "interruption"))
     figure.text(

@@ -34,10 +34,9 @@ def transcript_markdown(record: CallRecord) -> str:
 
 def _head(record: CallRecord) -> str:
     facts = [f"{record.model}, {record.where}", f"{clock_text(record.duration_s)} long"]
-    latencies = sorted(record.latencies_ms)
-    if latencies:
-        middle = latencies[len(latencies) // 2]
-        facts.append(f"answers began {middle} ms after the caller's last sound (median of {len(latencies)})")
+    if record.median_latency_ms is not None:
+        median = f"(median of {len(record.latencies_ms)})"
+        facts.append(f"answers began {record.median_latency_ms} ms after the caller's last sound {median}")
     for count, name in ((len(record.tools), "tool call"), (len(record.interruptions), "interruption")):
         facts.append(f"{count} {name}{'' if count == 1 else 's'}")
     return f"# Conversation\n\n{' · '.join(facts)}"
