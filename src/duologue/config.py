@@ -98,7 +98,8 @@ class SessionOptions:
 
     Args:
         chunk_ms: Length of one uplink audio message, 10..1000 ms.
-        uplink_buffer_ms: Sound waiting to be written beyond this is dropped oldest first, and counted.
+        uplink_buffer_ms: Sound that has waited longer than this to be written is dropped, oldest first,
+            and counted; a burst pushed at once is kept, up to a minute of it.
         downlink_buffer_s: Sound a subscriber may leave unread, per generation, before its oldest
             is dropped and counted.
         tool_timeout_s: How long one tool call may run; the model is told when it ran out.

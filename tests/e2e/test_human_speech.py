@@ -7,6 +7,7 @@ the test is skipped and says so; where ``CI=true`` it fails.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import importlib
 import importlib.util
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from duologue import Transcript, connect
+from duologue.emulator import Emulator
 from duologue.emulator.ears import silero, weights, whisper
 from duologue.emulator.ears.silero import SileroDetector
 from duologue.emulator.ears.whisper import WhisperEars
@@ -112,3 +115,23 @@ async def test_a_reader_is_understood(ears: WhisperEars) -> None:
         errors += _edits(_words(heard), said)
     assert words > 60
     assert errors / words < 0.15
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash-native-audio-preview-09-2025", "gemini-3.8-live"])
+async def test_a_person_is_answered_by_name(model: str, ears: WhisperEars) -> None:
+    """The recorded person goes through the whole river and hears their name."""
+    speech = _taped_speech()
+    async with (
+        Emulator(ears=ears, voice="tone") as emulator,
+        connect(model=model, api_key="any", base_url=emulator.url) as call,
+    ):
+        heard: list[str] = []
+        call.on(Transcript, lambda event: heard.append(event.text) if event.role == "user" else None)
+        answers = call.generations()
+        call.push_audio(speech)
+        call.commit_audio()
+        async with asyncio.timeout(20):
+            answer = await anext(answers)
+            words = "".join([fragment async for fragment in answer.text])
+    assert _words(heard[-1]) == _words("Hello, my name is Marcelo.")
+    assert "Marcelo" in words

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from duologue.core.machine import Machine, Table
 
-__all__ = ["GENERATION_TABLE", "OUTPUT_BYTES_PER_MS", "Generation", "GenerationState"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["GENERATION_TABLE", "OUTPUT_BYTES_PER_MS", "Generation", "GenerationState", "heard"]
 
 OUTPUT_BYTES_PER_MS = 48
 """24 kHz, 16 bit, mono: the only sound the service sends."""
@@ -78,3 +82,9 @@ class Generation:
         if self.first_audio_at is None:
             return 0, True
         return min(self.audio_ms, max(0, round((now - self.first_audio_at) * 1000))), True
+
+
+def heard(generations: Iterable[Generation], now: float) -> tuple[int, bool]:
+    """Sum what was heard of several; an estimate as soon as one part is, or when there is none."""
+    parts = [generation.heard(now) for generation in generations if generation.audio_bytes]
+    return sum(ms for ms, _ in parts), any(estimated for _, estimated in parts) or not parts

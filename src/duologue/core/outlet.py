@@ -58,6 +58,11 @@ class Outlet:
         self.interest: frozenset[type] = BULK
         self.counters: dict[str, int] = {}
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything waits to be drained."""
+        return bool(self._frames or self._events)
+
     def wants(self, kind: type) -> bool:
         """Tell whether a bulk event of this kind would be read by anybody."""
         return kind in self.interest

@@ -51,6 +51,8 @@ class SessionPlan:
     """The setup message's content, as on the wire."""
     profile: ModelProfile
     options: SessionOptions = field(default_factory=SessionOptions)
+    tool_response_scheduling: Scheduling | None = None
+    """How results of NON_BLOCKING calls are scheduled when neither tool nor caller says."""
     manual_activity: bool = False
     """The application marks the user's activity; the service's detection is off."""
 
@@ -83,6 +85,11 @@ class Session:
     def to_send(self) -> Sequence[Frame]:
         """Return the frames to be written since the last call, in order."""
         return self._out.drain_frames()
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is anything to drain."""
+        return self._out.waiting
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timeout`` is to be called at the latest; None for never."""
@@ -296,7 +303,11 @@ class Session:
         """Send a tool's result; once the call has ended it is counted and not sent."""
         self._require_live("send_tool_result")
         self._talk.tools.answer(
-            call_id, response, is_error=is_error, scheduling=scheduling, will_continue=will_continue
+            call_id,
+            response,
+            is_error=is_error,
+            scheduling=scheduling or self._plan.tool_response_scheduling,
+            will_continue=will_continue,
         )
         self._set_gate()
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from duologue.core.generation import Generation, GenerationState
+from duologue.core.generation import Generation, GenerationState, heard
 from duologue.errors import ProtocolError
 from duologue.events import (
     AudioOutput,
@@ -60,11 +60,6 @@ class _Turn:
     @property
     def ids(self) -> tuple[str, ...]:
         return tuple(g.id for g in self.generations)
-
-    def heard(self, now: float) -> tuple[int, bool]:
-        """Sum what was heard; an estimate as soon as one part is."""
-        parts = [g.heard(now) for g in self.generations if g.audio_bytes]
-        return sum(ms for ms, _ in parts), any(estimated for _, estimated in parts) or not parts
 
 
 class TurnBook:
@@ -224,7 +219,7 @@ class TurnBook:
         if generation is not None:
             self._end(generation, "completed")
         turn = self._open
-        heard_ms, estimated = turn.heard(now)
+        heard_ms, estimated = heard(turn.generations, now)
         self._transcript.end("model")
         self._outlet.emit(
             TurnCompleted(turn.ids, usage, heard_ms, estimated, self._timings(turn, now), reason)
@@ -239,14 +234,13 @@ class TurnBook:
 
         Called by the service's mark or by the application. Every generation is interrupted once.
         """
-        turn = self._audible(now)
-        fresh = [g for g in turn.generations if not g.interrupted] if turn else []
-        if turn is None or not fresh:
-            if by == "service" and not self._open.generations and not self._sounding(self._last, now):
+        fresh = [g for g in (*self._sounding(self._last, now), *self._open.generations) if not g.interrupted]
+        if not fresh:
+            if by == "service" and not self._open.generations:
                 self._outlet.emit(Interrupted((), by, 0, heard_ms_estimated=True))
             self._close_discarded(by)
             return False
-        heard_ms, estimated = turn.heard(now)
+        heard_ms, estimated = heard(fresh, now)
         for generation in fresh:
             generation.silenced_at_ms = generation.heard(now)[0]
         self._outlet.emit(Interrupted(tuple(g.id for g in fresh), by, heard_ms, estimated))
@@ -263,15 +257,10 @@ class TurnBook:
             self._end(generation, "lost")
         self._transcript.end("model")
 
-    def _audible(self, now: float) -> _Turn | None:
-        """The turn an interruption is about: the open one, else the last while it still sounds."""
-        if self._open.generations:
-            return self._open
-        return self._last if self._sounding(self._last, now) else None
-
     @staticmethod
-    def _sounding(turn: _Turn, now: float) -> bool:
-        return any(not g.interrupted and g.heard(now)[0] < g.audio_ms for g in turn.generations)
+    def _sounding(turn: _Turn, now: float) -> list[Generation]:
+        """What of a turn that the service has ended is still being played."""
+        return [g for g in turn.generations if not g.interrupted and g.heard(now)[0] < g.audio_ms]
 
     def _cut(self, generation: Generation, by: Literal["service", "application"]) -> None:
         if generation.state is GenerationState.ENDED:

@@ -72,12 +72,16 @@ class Uplink:
         if not self._rest and len(pcm) == size:
             self._chunk(pcm)
             return
-        self._rest += pcm
+        rest = self._rest
+        rest += pcm
+        if len(rest) < size:
+            return
+        whole = bytes(rest)
         at = 0
-        while len(self._rest) - at >= size:
-            self._chunk(bytes(self._rest[at : at + size]))
+        while len(whole) - at >= size:
+            self._chunk(whole[at : at + size])
             at += size
-        del self._rest[:at]
+        del rest[:at]
 
     def flush(self) -> None:
         """Let go of the part of a chunk that waits for more."""

@@ -42,6 +42,10 @@ T = TypeVar("T")
 
 _log = logging.getLogger("duologue.link")
 
+_NOTICES = (ReplyStarted, ReplyFailed)
+_FOLLOWED = frozenset({ToolCall, ToolResult, SessionReady, SessionEnded})
+"""Events that mean something to the driver itself; looked up first, since most events are sound."""
+
 
 class Driver:
     """Runs one session's core against one link.
@@ -80,7 +84,7 @@ class Driver:
         self._decoder = ServerDecoder()
         self._events: deque[Event | Notice] = deque()
         self._delivering = False
-        self._outbox = Outbox(audio_limit_ms=options.uplink_buffer_ms, message_limit=options.outbox_messages)
+        self._outbox = Outbox(stale_after_ms=options.uplink_buffer_ms, message_limit=options.outbox_messages)
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
         self._over = asyncio.Event()
@@ -138,6 +142,13 @@ class Driver:
         result = run(self._clock.now())
         self.pump()
         return result
+
+    def push_audio(self, pcm: bytes | memoryview, rate_hz: int) -> None:
+        """Hand the caller's sound to the core; most pieces only wait there for the rest of a chunk."""
+        core = self._core
+        core.push_audio(pcm, rate_hz, self._clock.now())
+        if core.has_output:
+            self.pump()
 
     def check_room(self) -> None:
         """Refuse a command while too many messages wait (``QueueFull``)."""
@@ -252,24 +263,33 @@ class Driver:
         A command given from inside an ``on`` function comes back here: its events queue up behind those
         that are being delivered, so that everybody sees one order.
         """
-        for frame in self._core.to_send():
-            self._outbox.put(frame)
+        frames = self._core.to_send()
+        if frames:
+            now = self._clock.now()
+            for frame in frames:
+                self._outbox.put(frame, now)
         if self._delivering:
             self._queue_up(self._core.events())
             return
-        self._events.extend(self._core.events())
+        events = self._core.events()
+        if events:
+            self._events.extend(events)
+            self._tell_events()
+        self._arm()
+
+    def _tell_events(self) -> None:
         self._delivering = True
         try:
             while self._events:
                 event = self._events.popleft()
-                if isinstance(event, ReplyStarted | ReplyFailed):
+                if isinstance(event, _NOTICES):
                     self._notify(event)
                     continue
                 self._deliver(event)
-                self._follow(event)
+                if type(event) in _FOLLOWED:
+                    self._follow(event)
         finally:
             self._delivering = False
-        self._arm()
 
     def _queue_up(self, events: Iterable[Event | Notice]) -> None:
         """Add events behind those being delivered; an interruption takes its sound out of these first."""

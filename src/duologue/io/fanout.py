@@ -78,7 +78,7 @@ class Subscription:
             finally:
                 self._waiter = None
         event = self._queue.popleft()
-        if isinstance(event, AudioOutput):
+        if type(event) is AudioOutput:
             self._read_audio(event)
         else:
             self._control -= 1
@@ -107,7 +107,7 @@ class Subscription:
 
     def _store(self, event: Event) -> None:
         self._queue.append(event)
-        if isinstance(event, AudioOutput):
+        if type(event) is AudioOutput:
             waiting = self._audio_bytes.get(event.generation_id, 0) + len(event.pcm)
             self._audio_bytes[event.generation_id] = waiting
             while self._audio_bytes.get(event.generation_id, 0) > self._audio_limit_bytes:

@@ -61,7 +61,9 @@ class Outbox:
         self._frames.append((frame, now))
         if frame.audio_ms:
             self._audio_ms += frame.audio_ms
-            while self._audio_ms > self._audio_limit_ms or self._oldest_sound_at() < now - self._stale_after_s:
+            while (
+                self._audio_ms > self._audio_limit_ms or self._oldest_sound_at() < now - self._stale_after_s
+            ):
                 self._drop_oldest_sound()
         else:
             self._messages += 1

@@ -31,9 +31,9 @@ __all__ = ["WebSocketTransport", "available_libraries"]
 
 Library = Literal["auto", "websockets", "picows"]
 
-# websockets writes headers (the key) and messages (handles, what people say) into its log at DEBUG.
+# Below WARNING both libraries log headers (the key), websockets also messages (handles, what people say).
 _library_log = logging.getLogger("duologue.websockets")
-_library_log.setLevel(logging.INFO)
+_library_log.setLevel(logging.WARNING)
 
 _REDIRECTS = range(300, 400)
 _REFUSED = (401, 403)
@@ -86,9 +86,8 @@ class WebSocketTransport:
             "open_timeout": options.upgrade_timeout_s,
             "max_size": options.max_message_bytes,
             "max_queue": 64,
+            "logger": _library_log,
         }
-        if module.__name__ == "websockets":
-            arguments["logger"] = _library_log
         if endpoint.secure:
             arguments["ssl"] = self._ssl_context or ssl.create_default_context()
             arguments["ssl_handshake_timeout"] = options.connect_timeout_s

@@ -136,6 +136,7 @@ class RealtimeModel:
             setup=self._setup(handle=resume, manual=manual),
             profile=self.profile,
             options=self._options,
+            tool_response_scheduling=self._config.tool_response_scheduling,
             manual_activity=manual,
         )
         session = RealtimeSession(

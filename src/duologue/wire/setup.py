@@ -76,6 +76,12 @@ def build_setup(
     """
     modalities = [str(m).upper() for m in (config.response_modalities or ("AUDIO",))]
     profile.check_modalities(modalities)
+    if config.image_encode_options is not None:
+        raise Unsupported("image_encode_options: video is not in this version; leave it unset")
+    if config.tool_response_scheduling is not None and not profile.non_blocking:
+        raise Unsupported(
+            f"tool_response_scheduling: profile {profile.name} has no scheduling; leave it unset"
+        )
     if config.enable_affective_dialog and not profile.affective_dialog:
         raise Unsupported(f"enable_affective_dialog: profile {profile.name} does not have it; leave it unset")
     realtime = _optional("realtime_input_config", config.realtime_input_config, RealtimeInputConfig)
@@ -172,6 +178,8 @@ def _speech(voice: str | None, language: str | None) -> SpeechConfig | None:
 def _thinking(config: LiveConfig, profile: ModelProfile) -> ThinkingConfig | None:
     if config.thinking_config is None:
         return None
+    if profile.thinking == "none":
+        raise Unsupported(f"thinking_config: profile {profile.name} takes {_takes(profile)}")
     thinking = _convert("thinking_config", config.thinking_config, ThinkingConfig)
     if thinking.thinking_level is not None and profile.thinking != "level":
         raise Unsupported(f"thinking_config.thinking_level: profile {profile.name} takes {_takes(profile)}")

@@ -93,7 +93,10 @@ class SileroDetector:
         engine = getattr(self, "_engine", None)
         if engine is None:
             return
-        engine.reset()
+        try:
+            engine.reset()
+        except AttributeError:  # collected together with us, and freed first
+            return
         with _shelf_lock:
             if len(_shelf) < _MAX_KEPT:
                 _shelf.append(engine)
