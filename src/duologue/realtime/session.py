@@ -152,6 +152,8 @@ class RealtimeSession:
             SessionClosed: The session has ended or was not entered.
         """
         driver = self._live_driver("hang_up")
+        if not self._core.is_live:
+            raise SessionClosed("hang_up: the session has ended")
         news = self._fanout.subscribe(frozenset({TurnCompleted, ToolResult, SessionEnded}))
 
         async def end() -> None:
@@ -371,4 +373,4 @@ class RealtimeSession:
     def _push(self, pcm: bytes | memoryview, rate_hz: int) -> None:
         if self._driver is None:
             raise SessionClosed("push_audio: the session is not open yet; enter it with `async with` first")
-        self._driver.command(lambda now: self._core.push_audio(pcm, rate_hz, now))
+        self._driver.push_audio(pcm, rate_hz)
