@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Director", "SceneError", "Stage"]
 
+_sleep = asyncio.sleep  # by this name a test moves its own clock
 _LOOK_S: Final = 0.02
 """The director looks around once a frame of sound."""
 _QUIET_S: Final = 0.3
@@ -155,7 +156,7 @@ class Director:
             quiet_since_s = self._stage.now()
             while self._stage.now() - quiet_since_s < _QUIET_S:
                 await self._until(condition, number, milestone, timeout_s)
-                await asyncio.sleep(_LOOK_S)
+                await _sleep(_LOOK_S)
                 if not condition():
                     quiet_since_s = self._stage.now()
 
@@ -201,7 +202,7 @@ class Director:
                 )
             if self._stage.now() - max(began_at_s, self._last_sound_at_s()) >= timeout_s:
                 raise SceneError(f"step {number}: no {what} within {timeout_s:g} s{self._hint()}")
-            await asyncio.sleep(_LOOK_S)
+            await _sleep(_LOOK_S)
 
     def _last_sound_at_s(self) -> float:
         """When the model was last heard: a long answer is no reason to give up."""

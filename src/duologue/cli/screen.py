@@ -28,6 +28,8 @@ from duologue.events import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rich.console import Console
+
 __all__ = ["JsonScreen", "LiveScreen", "PlainScreen", "Screen", "Side", "make_screen"]
 
 Side = Literal["caller", "model"]
@@ -202,14 +204,18 @@ _COLOURS: Final = {"caller": "cyan", "model": "magenta", "tool": "yellow", "prob
 
 
 class LiveScreen:
-    """The live picture of a terminal; the finished lines stay above it in the scrollback."""
+    """The live picture of a terminal; the finished lines stay above it in the scrollback.
 
-    def __init__(self) -> None:
+    Args:
+        console: Where it is drawn; None is standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.live import Live
         from rich.spinner import Spinner
 
-        self._console = Console(highlight=False)
+        self._console = console or Console(highlight=False)
         self._live = Live(self, console=self._console, refresh_per_second=12, transient=True)
         self._spinner = Spinner("dots", style="dim")
         self._levels: dict[Side, float] = {"caller": SILENCE_DBFS, "model": SILENCE_DBFS}
