@@ -1,0 +1,224 @@
+"""``duologue talk`` as a process: exit codes, signals, files. Needs no speech extra: tones and a script."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+LONG = ("--text", "Please tell me a long story about the sea.")
+FILES = ("reply.wav", "conversation.wav", "transcript.md", "timeline.png")
+
+
+class Talk:
+    """A running command; its standard output is JSON lines."""
+
+    def __init__(self, folder: Path, *arguments: str | Path, **environment: str) -> None:
+        self.folder = folder
+        hidden = ("GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL")
+        kept = {name: value for name, value in os.environ.items() if name not in hidden}
+        command = [sys.executable, "-m", "duologue.cli", "talk", "--json", "--output-dir", folder]
+        self.process = subprocess.Popen(
+            [*map(str, command), *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=kept | environment,
+        )
+
+    def lines_until(self, kind: str) -> dict[str, Any]:
+        """Read lines until one of a type comes."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            fields: dict[str, Any] = json.loads(line)
+            if fields["type"] == kind:
+                return fields
+        raise AssertionError(f"no {kind}: {self.process.stderr.read() if self.process.stderr else ''}")
+
+    def end(self) -> tuple[int, str]:
+        """Return the exit code and standard error."""
+        _, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, errors
+
+    def check_files(self) -> None:
+        assert sorted(path.name for path in self.folder.iterdir()) == sorted(FILES)
+        for name, channels in (("reply.wav", 1), ("conversation.wav", 2)):
+            with wave.open(str(self.folder / name)) as sound:
+                assert (sound.getnchannels(), sound.getframerate()) == (channels, 24_000)
+                assert len(sound.readframes(sound.getnframes())) == 2 * channels * sound.getnframes() > 0
+        assert (self.folder / "timeline.png").read_bytes().endswith(b"IEND\xaeB\x60\x82")
+        assert (self.folder / "transcript.md").read_text(encoding="utf-8").startswith("# Conversation\n")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Any]:
+    started: list[Talk] = []
+
+    def start(*arguments: str | Path) -> Talk:
+        folder = tmp_path / f"out{len(started)}"
+        started.append(Talk(folder, "--local", "--emulator-voice", "tone", *arguments))
+        return started[-1]
+
+    yield start
+    for talk in started:
+        if talk.process.poll() is None:
+            talk.process.kill()
+        talk.process.communicate()
+
+
+def _children(pid: int) -> set[int]:
+    """Return the pids of all descendants; Linux only."""
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "stat").read_text()
+            except OSError:
+                continue
+            if int(status.rpartition(")")[2].split()[1]) == pid:
+                found |= {int(entry.name), *_children(int(entry.name))}
+    return found
+
+
+def _alive(pids: set[int]) -> set[int]:
+    def is_running(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    return {pid for pid in pids if is_running(pid)}
+
+
+def _wait_until_gone(pids: set[int]) -> None:
+    give_up_at = time.monotonic() + 15
+    while _alive(pids) and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    assert not _alive(pids)
+
+
+def test_typed_turns(local: Any) -> None:
+    talk = local("--text", "My name is Ada.", "--text", "What is the weather like in Paris?")
+    summary = talk.lines_until("summary")
+    assert talk.end() == (0, "")
+    assert summary["files"] == [str(talk.folder / name) for name in FILES]
+    assert summary["turns"] == 2
+    assert summary["tool_calls"] == [
+        {"name": "get_weather", "arguments": {"city": "Paris"}, "outcome": "answered"}
+    ]
+    talk.check_files()
+    page = (talk.folder / "transcript.md").read_text(encoding="utf-8")
+    assert "**Caller** (typed): My name is Ada." in page
+    assert '`get_weather(city="Paris")` returned' in page
+
+
+def test_ones_own_tools(local: Any, tmp_path: Path) -> None:
+    tools = tmp_path / "t.py"
+    tools.write_text(
+        "from duologue import function_tool\n"
+        "@function_tool\n"
+        "def get_weather(city: str) -> str:\n"
+        '    """Current weather for a city."""\n'
+        "    raise RuntimeError('a secret detail')\n",
+        encoding="utf-8",
+    )
+    talk = local("--tools", tools, "--text", "What is the weather like in Paris?")
+    summary = talk.lines_until("summary")
+    code, errors = talk.end()
+    assert code == 0, errors  # a tool that raises does not end the call
+    page = (talk.folder / "transcript.md").read_text(encoding="utf-8")
+    assert '`get_weather(city="Paris")` failed' in page
+    assert len(summary["problems"]) == 1
+
+
+@pytest.mark.parametrize(("name", "expected"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_in_good_order(local: Any, name: str, expected: int) -> None:
+    talk = local(*LONG)
+    talk.lines_until("GenerationCreated")
+    time.sleep(2)
+    children = _children(talk.process.pid)
+    assert children
+    talk.process.send_signal(getattr(signal, name))
+    assert talk.end()[0] == expected
+    talk.check_files()
+    assert "Let me tell you about" in (talk.folder / "transcript.md").read_text(encoding="utf-8")
+    _wait_until_gone(children)
+
+
+def test_ctrl_c_before_the_call_leaves_nothing(local: Any) -> None:
+    talk = local(*LONG)
+    talk.lines_until("status")
+    talk.process.send_signal(signal.SIGINT)
+    assert talk.end()[0] == 130
+    assert not talk.folder.exists() or list(talk.folder.iterdir()) == []
+
+
+def test_the_emulator_cannot_outlive_a_killed_parent(local: Any) -> None:
+    talk = local(*LONG)
+    talk.lines_until("SessionReady")
+    children = _children(talk.process.pid)
+    assert children
+    talk.process.kill()
+    talk.end()
+    _wait_until_gone(children)
+
+
+def test_an_emulator_that_dies_is_a_named_error_and_the_files_are_whole(local: Any) -> None:
+    talk = local(*LONG)
+    talk.lines_until("GenerationCreated")
+    time.sleep(1)
+    for child in _children(talk.process.pid):
+        os.kill(child, signal.SIGKILL)
+    code, errors = talk.end()
+    assert code == 2
+    assert errors.startswith("duologue: ")
+    assert "1006" in errors
+    assert "Traceback" not in errors
+    talk.check_files()
+    assert "## Problems" in (talk.folder / "transcript.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--text", "Hi."), ["GOOGLE_API_KEY", "GEMINI_API_KEY", "--local"]),
+        (("--local", "--text", "Hi.", "--brain", "none"), ["brain 'none'", "demo"]),
+        (("--local", "--scene", "gone.toml"), ["gone.toml"]),
+        (("--local", "--input", "gone.wav"), ["gone.wav"]),
+        (("--local", "--nonsense"), ["--nonsense"]),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], words: list[str]
+) -> None:
+    talk = Talk(tmp_path / "out", *arguments)
+    code, errors = talk.end()
+    assert code == 2
+    assert len(errors.splitlines()) == 1
+    assert not [word for word in words if word not in errors], errors
+    assert not (tmp_path / "out" / "reply.wav").exists()
+
+
+def test_a_refused_connection_is_named_and_debug_shows_where(tmp_path: Path) -> None:
+    away = {"GEMINI_API_KEY": "canary-of-a-key", "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:9"}
+    code, errors = Talk(tmp_path / "out", "--text", "Hi.", **away).end()
+    assert code == 2
+    assert len(errors.splitlines()) == 1
+    assert "127.0.0.1:9" in errors
+    code, errors = Talk(tmp_path / "out", "--text", "Hi.", "--debug", **away).end()
+    assert code == 2
+    assert "Traceback" in errors
+    assert "canary" not in errors
