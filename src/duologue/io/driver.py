@@ -12,9 +12,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from duologue.config import ToolOutcome
 from duologue.core.outlet import ReplyFailed, ReplyStarted
-from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError, SessionClosed
+from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError
 from duologue.events import (
     AudioOutput,
     Interrupted,
@@ -25,6 +24,7 @@ from duologue.events import (
     ToolResult,
 )
 from duologue.io.outbox import Outbox
+from duologue.io.toolruns import ToolRuns
 from duologue.wire.codec import ServerDecoder
 
 if TYPE_CHECKING:
@@ -79,8 +79,6 @@ class Driver:
         self._clock = clock
         self._deliver = deliver
         self._notify = notify
-        self._runner = runner
-        self._owner = owner
         self._decoder = ServerDecoder()
         self._events: deque[Event | Notice] = deque()
         self._delivering = False
@@ -92,7 +90,7 @@ class Driver:
         self._cancel_timer: Callable[[], None] | None = None
         self._timer_at: float | None = None
         self._group: asyncio.TaskGroup | None = None
-        self._tools: dict[str, asyncio.Task[None]] = {}
+        self._tools = ToolRuns(core, runner, owner=owner, clock=clock, pump=self.pump)
         self._inner: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -305,11 +303,11 @@ class Driver:
         """Do what an event means for the driver itself."""
         match event:
             case ToolCall():
-                self._start_tool(event)
-            case ToolResult(call_id=call_id, outcome=outcome) if outcome != "answered":
-                task = self._tools.pop(call_id, None)
+                task = self._tools.start(event, self._group) if self._group is not None else None
                 if task is not None:
-                    task.cancel()
+                    self._keep(task)
+            case ToolResult(call_id=call_id, outcome=outcome) if outcome != "answered":
+                self._tools.cancel(call_id)
             case SessionReady():
                 if not self._opened.done():
                     self._opened.set_result(None)
@@ -342,41 +340,6 @@ class Driver:
         self._cancel_timer = None
         self._timer_at = None
         self._core.handle_timeout(self._clock.now())
-        self.pump()
-
-    # -- tools --------------------------------------------------------------------------------
-
-    def _start_tool(self, call: ToolCall) -> None:
-        runner = self._runner
-        if runner is None or self._group is None or not runner.handles(call.name):
-            return
-        task = self._group.create_task(self._run_tool(runner, call))
-        self._tools[call.call_id] = task
-        self._keep(task)
-
-    async def _run_tool(self, runner: ToolRunner, call: ToolCall) -> None:
-        try:
-            # Closing the run, also when this task is cancelled between two outcomes, cancels the tool.
-            async with contextlib.aclosing(runner.run(call, self._owner)) as outcomes:
-                async for outcome in outcomes:
-                    self._tell(call, outcome)
-        except Exception as error:  # somebody else's runner, or an outcome that JSON cannot hold
-            self._tell(call, ToolOutcome({"error": "The tool failed."}, is_error=True, failure=error))
-
-    def _tell(self, call: ToolCall, outcome: ToolOutcome) -> None:
-        if outcome.failure is not None:
-            self._core.report_error(outcome.failure)
-        if not outcome.will_continue:
-            self._tools.pop(call.call_id, None)  # ended: nothing is left to cancel
-        with contextlib.suppress(SessionClosed):  # the session ended meanwhile, the call with it
-            self._core.tool_result(
-                call.call_id,
-                outcome.response,
-                self._clock.now(),
-                is_error=outcome.is_error,
-                scheduling=outcome.scheduling,
-                will_continue=outcome.will_continue,
-            )
         self.pump()
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
