@@ -32,13 +32,15 @@ _WIDTH_IN: Final = 15.0
 _ROW_IN: Final = 3.15
 _HEAD_IN: Final = 0.95
 _LEFT_IN, _RIGHT_IN = 0.95, 0.25
-_CHAR_IN: Final = 0.0655
-"""Mean width of a character of the words, at 8.5 points."""
+_CHAR_IN: Final = {"caller": 0.0655, "model": 0.0655, "tools": 0.0715}
+"""Mean width of a character of a lane's words, at 8.5 points; the tools' are monospaced."""
 _LEVEL_S: Final = 0.02
 _LANES: Final = {"caller": 2.0, "model": 1.0, "tools": 0.0}
 _INK, _FAINT, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
 _COLOURS: Final = {"caller": "#0f766e", "model": "#4f46e5", "tools": "#b45309"}
 _ALARM: Final = "#dc2626"
+_LOUDNESS: Final = 0.7
+"""Exponent between amplitude (1) and what an ear makes of it (nearer 0.5)."""
 _WAVE_Y, _WAVE_HEIGHT, _WORDS_Y = 0.27, 0.21, 0.53
 
 
@@ -49,7 +51,8 @@ class _Block:
     lane: str
     began_at_s: float
     ended_at_s: float
-    words: str
+    words: tuple[tuple[float, str], ...]
+    """Pieces, and when each was said: a block that goes on in the next row takes its words along."""
     room_until_s: float = math.inf
     """Where the next block of the lane begins."""
     cut_off: bool = False
@@ -150,22 +153,27 @@ def _caller_block(turn: CallerTurn) -> _Block:
         "instruction": f"(asked for: {turn.said})",
         "spoken": turn.heard or f"({turn.said})",
     }
-    return _Block("caller", turn.began_at_s, turn.ended_at_s, words[turn.kind])
+    return _Block("caller", turn.began_at_s, turn.ended_at_s, ((turn.began_at_s, words[turn.kind]),))
 
 
 def _model_block(reply: Reply) -> _Block:
     began_at_s, ended_at_s = reply.began_at_s or 0.0, reply.ended_at_s or reply.began_at_s or 0.0
     cut_off = reply.interrupted_at_s is not None
-    words = f"{reply.heard_text} –" if cut_off else reply.text
-    return _Block("model", began_at_s, ended_at_s, words, cut_off=cut_off)
+    pieces = [
+        (min(began_at_s + piece.offset_ms / 1000, ended_at_s), piece.text)
+        for piece in reply.fragments
+        if not cut_off or piece.offset_ms < reply.heard_ms
+    ]
+    if cut_off:
+        pieces.append((ended_at_s, "—"))
+    return _Block("model", began_at_s, ended_at_s, tuple(pieces), cut_off=cut_off)
 
 
 def _tool_block(use: ToolUse, duration_s: float) -> _Block:
     ended_at_s = duration_s if use.ended_at_s is None else use.ended_at_s
     said = result_text(use.result, limit=90) if use.result is not None else use.outcome or "no result"
-    return _Block(
-        "tools", use.asked_at_s, ended_at_s, f"{call_text(use.name, use.arguments)}\n→ {clean(said)}"
-    )
+    words = f"{call_text(use.name, use.arguments)}\n→ {clean(said)}"
+    return _Block("tools", use.asked_at_s, ended_at_s, ((use.asked_at_s, words),))
 
 
 def _with_room(lane: Sequence[_Block]) -> list[_Block]:
@@ -241,7 +249,8 @@ class _Row:
         if not levels:
             return
         at_s = [(first + number + 0.5) * _LEVEL_S for number in range(len(levels))]
-        heights = [_WAVE_HEIGHT * min(1.0, max(0.0, (level + 57.0) / 52.0)) ** 2 for level in levels]
+        loudest = max(levels_dbfs)
+        heights = [_WAVE_HEIGHT * 10 ** ((level - loudest) / 20 * _LOUDNESS) for level in levels]
         centre = _LANES[lane] + _WAVE_Y
         self._axes.fill_between(
             at_s,
@@ -275,23 +284,29 @@ class _Row:
             self._axes.plot(
                 [block.ended_at_s] * 2, [base - 0.25, base + 0.25], color=_ALARM, linewidth=2.4, zorder=5
             )
-        if block.began_at_s >= self._from_s:
-            self._words(block)
+        self._words(block)
 
     def _words(self, block: _Block) -> None:
-        """Write a block's words above it, as wide as there is room, three lines at most."""
-        room_s = min(block.room_until_s, self._to_s + 0.1) - block.began_at_s - 0.1
-        width = max(12, int(room_s / self._s_per_in / _CHAR_IN))
-        wanted = max(30, int((block.ended_at_s - block.began_at_s) / self._s_per_in / _CHAR_IN))
+        """Write what was said in this row above its block, as wide as there is room, three lines at most."""
+        said = "".join(text for at_s, text in block.words if self._from_s <= at_s < self._to_s).strip()
+        if not said:
+            return
+        began_at_s = max(block.began_at_s, self._from_s)
+        chars_per_s = 1 / self._s_per_in / _CHAR_IN[block.lane]
+        room_s = min(block.room_until_s, self._to_s) - began_at_s - 0.1
+        own = (min(block.ended_at_s, self._to_s) - began_at_s) * chars_per_s
+        width = max(12, min(int(room_s * chars_per_s), max(30, int(own))))
+        if block.began_at_s < self._from_s:
+            said = f"… {said}"
         lines: list[str] = []
-        for part in block.words.split("\n"):
-            lines += textwrap.wrap(clean(part), min(width, wanted)) or [""]
+        for part in said.split("\n"):
+            lines += textwrap.wrap(clean(part), width)
         if len(lines) > 3:
             lines = [*lines[:2], f"{lines[2][: width - 2]} …"]
         is_tool = block.lane == "tools"
-        tight = room_s / self._s_per_in < 12 * _CHAR_IN  # at the row's right edge: write leftwards
+        tight = room_s * chars_per_s < 12 and self._to_s <= block.room_until_s  # at the right edge: leftwards
         self._axes.text(
-            self._to_s if tight else block.began_at_s,
+            self._to_s if tight else began_at_s,
             _LANES[block.lane] + _WORDS_Y,
             "\n".join(lines),
             ha="right" if tight else "left",
@@ -301,6 +316,7 @@ class _Row:
             color=_INK,
             linespacing=1.18,
             parse_math=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4},
             zorder=6,
         )
 
@@ -354,13 +370,14 @@ class _Row:
         )
         self._axes.annotate(
             f"interrupted, silent after {took_ms} ms",
-            (silent_at_s, _LANES["model"] + 0.0),
-            xytext=(2, -2),
+            (broke_in_at_s, _LANES["caller"] - 0.01),
+            xytext=(4, 0),
             textcoords="offset points",
             ha="left",
             va="center",
             fontsize=8,
             color=_ALARM,
             fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
             zorder=6,
         )
