@@ -47,7 +47,13 @@ class VirtualClock:
 
         Args:
             seconds: Not negative.
+
+        Raises:
+            ValueError: It is negative: this clock does not go back.
         """
+        if seconds < 0:
+            msg = f"advance({seconds}): a clock does not go back"
+            raise ValueError(msg)
         end = self._now + seconds
         while self._due and self._due[0][0] <= end:
             when, number, callback = heapq.heappop(self._due)
