@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 from duologue.errors import ConnectError
 
-__all__ = ["open_socket"]
+__all__ = ["give_up", "open_socket"]
+
+_TURNS = 10
 
 
 async def open_socket(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -30,6 +33,20 @@ async def open_socket(host: str, port: int, timeout_s: float) -> socket.socket:
     except OSError as error:
         msg = f"the connection to {where} failed: {error.strerror or error}"
         raise ConnectError(msg, phase="connect", retryable=True) from error
+
+
+async def give_up(sock: socket.socket) -> None:
+    """Close a socket that a library may have made a transport of and left behind (picows does, when cancelled).
+
+    Such a transport must notice the end itself: closed under its feet, it would never let go of its number.
+    """
+    with contextlib.suppress(OSError):  # closed already, or the peer was quicker
+        sock.shutdown(socket.SHUT_RDWR)
+    for _ in range(_TURNS):  # of the loop: time for a transport to read the end and to close
+        if sock.fileno() == -1:
+            return
+        await asyncio.sleep(0)
+    sock.close()
 
 
 async def _first_that_answers(host: str, port: int) -> socket.socket:

@@ -18,7 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from duologue import __version__
 from duologue.errors import AuthError, ConfigError, ConnectError, LinkLost
-from duologue.io.sockets import open_socket
+from duologue.io.sockets import give_up, open_socket
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -101,7 +101,7 @@ class WebSocketTransport:
                 return await _connector(module)(endpoint.url, **arguments)
         except BaseException:
             if "sock" in arguments:
-                arguments["sock"].close()
+                await give_up(arguments["sock"])
             raise
 
 
