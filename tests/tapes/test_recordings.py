@@ -50,7 +50,7 @@ def test_the_recordings_are_there() -> None:
 
 @cache
 def interactions(tape: Path) -> list[tuple[str, dict[str, Any]]]:
-    import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
+    import yaml
 
     document = yaml.load(tape.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return [
