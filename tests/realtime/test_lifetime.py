@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import ssl
 import threading
 import weakref
 
@@ -14,6 +15,7 @@ from tests.realtime.conftest import Place, open_place, until
 from duologue import RealtimeSession, SessionEnded, ToolCall, TurnCompleted
 from duologue.audio import NullSink
 from duologue.errors import ConnectError, DuologueError
+from duologue.io.ws import WebSocketTransport
 
 
 async def emulator_is_quiet(place: Place) -> None:
@@ -23,14 +25,16 @@ async def emulator_is_quiet(place: Place) -> None:
             await asyncio.sleep(0.002)
 
 
-async def test_entering_cancelled_at_any_moment(library: str) -> None:
-    async with open_place(library=library) as place:
-        for count in range(0, 40, 2):
-            session = place.session()
+@pytest.mark.parametrize("tls", [False, True], ids=["ws", "wss"])
+async def test_entering_cancelled_at_any_moment(library: str, tls: bool) -> None:
+    async with open_place(library=library, tls=tls) as place:
+        trust = ssl.create_default_context(cafile=place.emulator.ca_file)
+        for count in range(0, 60, 2):
+            session = place.model().session(transport=WebSocketTransport(ssl_context=trust))
             session.attach(sink := NullSink())
             entering = asyncio.create_task(session.__aenter__())
             for _ in range(count):
-                await asyncio.sleep(0.0002 if count > 20 else 0)
+                await asyncio.sleep(0.0003 if count > 20 else 0)
             entering.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await entering
