@@ -158,6 +158,69 @@ def test_a_signal_ends_in_good_order(local: Any, name: str, expected: int) -> No
     _wait_until_gone(children)
 
 
+STAND_IN = """
+import sys, threading, time, types
+from duologue.cli.__main__ import main
+
+class Stream:
+    latency = 0.03
+    def __init__(self, **options):
+        self.options, self.closed = options, threading.Event()
+    def start(self):
+        threading.Thread(target=self.run, daemon=True).start()
+    def close(self, ignore_errors=True):
+        self.closed.set()
+    def run(self):
+        samples, began_at, frames = self.options["blocksize"], time.monotonic(), 0
+        while not self.closed.wait(max(0, began_at + frames * samples / self.options["samplerate"] - time.monotonic())):
+            frames += 1
+            self.give(frames * samples / self.options["samplerate"], 2 * samples * self.options["channels"])
+
+class Microphone(Stream):
+    def give(self, at_s, size):
+        loud = 1.0 < at_s < 2.0
+        self.options["callback"]((b"\\x00\\x20\\x00\\xe0" * size)[:size] if loud else bytes(size), size // 2, None, None)
+
+class Loudspeaker(Stream):
+    def give(self, at_s, size):
+        self.options["callback"](bytearray(size), size // 2, None, None)
+
+info = {"name": "x", "hostapi": 0, "default_samplerate": 48000.0, "max_input_channels": 1, "max_output_channels": 2}
+sys.modules["sounddevice"] = types.SimpleNamespace(
+    PortAudioError=OSError, query_hostapis=lambda: [{"name": "x"}], default=types.SimpleNamespace(device=(0, 0)),
+    query_devices=lambda device=None, kind=None: [info] if kind is None else info,
+    check_input_settings=lambda **_: None, check_output_settings=lambda **_: None,
+    RawInputStream=Microphone, RawOutputStream=Loudspeaker,
+)
+main(["talk", *sys.argv[1:]])
+"""
+
+
+def test_a_microphone_and_a_loudspeaker(tmp_path: Path) -> None:
+    """The devices are stood in for, in a process of their own; the caller hums for a second."""
+    folder = tmp_path / "out"
+    options = ["--local", "--emulator-voice", "tone", "--json", "--output-dir", str(folder)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STAND_IN, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "in conversation: speak" in line:
+            break
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert json.loads(output.splitlines()[-1])["type"] == "summary"
+    numpy = pytest.importorskip("numpy")
+    with wave.open(str(folder / "conversation.wav")) as sound:
+        both = numpy.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2").reshape(-1, 2)
+    loud = numpy.flatnonzero(abs(both[:, 0].astype(int)) > 1000) / 24_000
+    assert len(both) / 24_000 > 2.5
+    assert 0.7 < loud[0] < 1.5
+    assert 0.9 < loud[-1] - loud[0] < 1.1
+
+
 def test_ctrl_c_before_the_call_leaves_nothing(local: Any) -> None:
     talk = local(*LONG)
     talk.lines_until("status")
