@@ -71,7 +71,7 @@ async def test_both_sides_are_aligned(tmp_path: Path) -> None:
         _Source(frames),
         recorder.caller,
         now=lambda: now_s[0],
-        on_frame=lambda frame, began_at_s: passed.append(frame),
+        on_frame=lambda frame, began_at_s, ended_at_s: passed.append(frame),
         on_level=lambda dbfs: None,
     )
     async for _ in source:  # 1.0 s after the loudspeaker: a second of silence, then a tone at 2.0 s
@@ -97,7 +97,7 @@ async def test_lost_sound_becomes_silence(tmp_path: Path) -> None:
         _Source([_tone(20, 16_000)] * 3),
         recorder.caller,
         now=lambda: instants_s.pop(0),
-        on_frame=lambda frame, began_at_s: None,
+        on_frame=None,
         on_level=lambda dbfs: None,
     )
     async for _ in source:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from duologue import events
-from duologue.audio import EchoGuard, Microphone, Speaker
+from duologue.audio import EchoGuard, Microphone, Speaker, rms_dbfs
 from duologue.cli.call_log import CallLog, CallRecord
-from duologue.cli.caller import SAMPLE_RATE, VOICED_DBFS, Caller, prepare_lines
+from duologue.cli.caller import VOICED_DBFS, Caller, prepare_lines
 from duologue.cli.director import Director, Stage
 from duologue.cli.local import LocalOptions, local_emulator
 from duologue.cli.record import HeardSink, RecordedSource, Recorder
@@ -22,17 +22,19 @@ from duologue.errors import AudioError
 from duologue.realtime import RealtimeModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from duologue.cli.caller import Line
     from duologue.cli.screen import Screen
-    from duologue.config import AudioSource
+    from duologue.config import AudioSink, AudioSource
     from duologue.events import Event
     from duologue.realtime import RealtimeSession
 
 __all__ = ["CallPlan", "hold_call"]
 
-_LAST_LOOK_S: Final = 0.2
+_TAIL_S: Final = 0.2
+"""Quiet at the end of the recordings, so that they do not end with a click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ async def hold_call(plan: CallPlan, screen: Screen) -> None:
         AudioError: A file could not be written.
     """
     async with AsyncExitStack() as stack:
-        lines = {}
+        lines: Mapping[Say, Line] = {}
         if plan.steps is not None:
             screen.status("preparing the caller's lines")
             lines = await prepare_lines((s for s in plan.steps if isinstance(s, Say)), plan.caller)
@@ -107,7 +109,7 @@ class _Call:
         self._log.observe(event, at_s)
         self._screen.event(event, at_s)
 
-    async def run(self, lines: Mapping[Say, Any]) -> None:
+    async def run(self, lines: Mapping[Say, Line]) -> None:
         try:
             self._screen.status("connecting")
             caller = Caller(self._plan.caller)
@@ -123,17 +125,19 @@ class _Call:
         self._screen.status("writing the transcript and the timeline")
         self._screen.summary(self._write())
 
-    def _ends(self, caller: Caller) -> list[Any]:
+    def _ends(self, caller: Caller) -> list[AudioSource | AudioSink]:
         """Return what is attached beside the recording sink: a scene's caller, or this machine's devices."""
         if self._plan.steps is not None:
-            return [self._recorded(caller, self._line_frame)]
+            return [self._recorded(caller, None)]  # where a line's words are is known
         speaker = Speaker()
         microphone: AudioSource = Microphone()
         if self._plan.echo_guard:
             microphone = EchoGuard(microphone, speaker)
-        return [speaker, self._recorded(microphone, self._spoken_frame)]
+        return [speaker, self._recorded(microphone, self._spoken)]
 
-    def _recorded(self, source: AudioSource, on_frame: Any) -> RecordedSource:
+    def _recorded(
+        self, source: AudioSource, on_frame: Callable[[bytes, float, float], None] | None
+    ) -> RecordedSource:
         return RecordedSource(
             source,
             self._recorder.caller,
@@ -142,16 +146,11 @@ class _Call:
             on_level=lambda dbfs: self._screen.level("caller", dbfs),
         )
 
-    def _line_frame(self, frame: bytes, began_at_s: float) -> None:
-        """Do nothing: of a scene's lines it is known where the words are."""
-
-    def _spoken_frame(self, frame: bytes, began_at_s: float) -> None:
-        from duologue.audio import rms_dbfs
-
+    def _spoken(self, frame: bytes, began_at_s: float, ended_at_s: float) -> None:
         if rms_dbfs(frame) >= VOICED_DBFS:
-            self._log.caller_voiced(began_at_s, began_at_s + len(frame) / 2 / SAMPLE_RATE)
+            self._log.caller_voiced(began_at_s, ended_at_s)
 
-    async def _converse(self, caller: Caller, lines: Mapping[Say, Any]) -> None:
+    async def _converse(self, caller: Caller, lines: Mapping[Say, Line]) -> None:
         if self._plan.steps is None:
             self._screen.status("in conversation: speak; Ctrl-C ends it")
             async for _ in self._session:
@@ -163,7 +162,7 @@ class _Call:
         self._screen.status("in conversation")
         stage = Stage(self._session, self._log, self._sink, caller, lines, self._now, self._screen.typed)
         await Director(stage).play(self._plan.steps)
-        await asyncio.sleep(_LAST_LOOK_S)
+        await asyncio.sleep(_TAIL_S)
 
     def _write(self) -> dict[str, Any]:
         """Write transcript and timeline; return the summary."""

@@ -132,7 +132,7 @@ class RecordedSource:
         source: Whose frames pass; iterated and closed by this.
         track: Where the copy goes.
         now: Seconds since the loudspeaker started.
-        on_frame: Told every frame, and when it began by ``now``.
+        on_frame: Told every frame, when it began and when it ended by ``now``; None: nobody.
         on_level: Told the level, for a display.
     """
 
@@ -142,7 +142,7 @@ class RecordedSource:
         track: Track,
         *,
         now: Callable[[], float],
-        on_frame: Callable[[bytes, float], None],
+        on_frame: Callable[[bytes, float, float], None] | None,
         on_level: Callable[[float], None],
     ) -> None:
         self._source = source
@@ -177,7 +177,8 @@ class RecordedSource:
                 end_samples = began_samples
             end_samples += round(length_s * OUTPUT_RATE)
             self._track.put(resampler.process(frame))
-            self._on_frame(frame, began_at_s)
+            if self._on_frame is not None:
+                self._on_frame(frame, began_at_s, began_at_s + length_s)
             self._on_level(meter.push(frame))
             yield frame
         self._track.put(resampler.flush())
