@@ -29,7 +29,9 @@ MADE_FOLDERS = {"node_modules", "out", "build", "dist", "__pycache__"}
 TASK_OWNERS = {
     "io/driver.py": "the one task a session is",
     "tools/runner.py": "a tool that may outlive its time limit, kept until it has ended",
-    "emulator/door.py": "a connection, kept by the server until it has ended; the watch over its backlog",
+    "emulator/door.py": "a connection, kept by the server until it has ended",
+    "emulator/link.py": "the watch over a link's backlog, ended with the link",
+    "bench/relayclient.py": "the sides of a measured conversation, awaited when the time is over",
     "emulator/session.py": "the asks of a session's rules, cancelled with it",
     "emulator/workers.py": "reader and warm-up of a worker process, ended when it is closed",
 }
