@@ -68,6 +68,20 @@ def test_plain_lines() -> None:
     ]
 
 
+class _Gone(io.StringIO):
+    """A pipe whose reader has left."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_reader_that_leaves_does_not_end_the_call() -> None:
+    for screen in (PlainScreen(_Gone()), JsonScreen(_Gone())):
+        screen.status("connecting")
+        screen.typed("What?", 1.0)
+        screen.summary(SUMMARY)
+
+
 def test_json_lines() -> None:
     out = io.StringIO()
     screen = JsonScreen(out)

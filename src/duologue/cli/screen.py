@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from statistics import median
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -76,6 +77,25 @@ def make_screen(*, as_json: bool) -> Screen:
     return PlainScreen(sys.stdout)
 
 
+class _Lines:
+    """Lines of text into a stream. A reader that goes away (`| head`) does not end the call."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out: IO[str] | None = out
+
+    def write(self, text: str) -> None:
+        if self._out is None:
+            return
+        try:
+            self._out.write(text + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            # The interpreter flushes standard output once more at its end, and would complain then.
+            if self._out is sys.stdout:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            self._out = None
+
+
 class JsonScreen:
     """One JSON object a line: every event except sound, last a ``summary``.
 
@@ -84,7 +104,7 @@ class JsonScreen:
     """
 
     def __init__(self, out: IO[str]) -> None:
-        self._out = out
+        self._lines = _Lines(out)
 
     def open(self) -> None:
         """Do nothing."""
@@ -116,8 +136,7 @@ class JsonScreen:
         """Do nothing."""
 
     def _line(self, fields: Mapping[str, Any]) -> None:
-        self._out.write(json.dumps(fields, ensure_ascii=False, default=_plain) + "\n")
-        self._out.flush()
+        self._lines.write(json.dumps(fields, ensure_ascii=False, default=_plain))
 
 
 def _plain(value: object) -> Any:
@@ -166,7 +185,7 @@ class PlainScreen:
     """
 
     def __init__(self, out: IO[str]) -> None:
-        self._out = out
+        self._lines = _Lines(out)
 
     def open(self) -> None:
         """Do nothing."""
@@ -196,8 +215,7 @@ class PlainScreen:
         """Do nothing."""
 
     def _line(self, text: str) -> None:
-        self._out.write(text + "\n")
-        self._out.flush()
+        self._lines.write(text)
 
 
 _COLOURS: Final = {"caller": "cyan", "model": "magenta", "tool": "yellow", "problem": "red"}
