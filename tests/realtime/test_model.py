@@ -85,6 +85,19 @@ def test_api_versions_in_their_order_of_precedence(monkeypatch: pytest.MonkeyPat
     assert ".v1beta." in url_of(RealtimeModel(api_key="k", config={**options, "api_version": "v1beta"}))
 
 
+def test_what_the_environment_means_for_vertex_is_not_sent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "True")
+    with pytest.raises(Unsupported, match="GOOGLE_GENAI_USE_VERTEXAI asks for Vertex AI"):
+        RealtimeModel(api_key="k").session()
+    RealtimeModel(api_key="k", vertexai=False).session()
+    RealtimeModel(api_key="k", base_url="http://127.0.0.1:1").session()
+    monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "0")  # set, so it decides
+    RealtimeModel(api_key="k").session()
+    monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "1")
+    with pytest.raises(Unsupported, match="GOOGLE_GENAI_USE_ENTERPRISE"):
+        connect(api_key="k")
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -11,10 +11,20 @@ from duologue.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["API_KEY_VARIABLES", "BASE_URL_VARIABLE", "ApiKey", "find_api_key", "find_base_url"]
+__all__ = [
+    "API_KEY_VARIABLES",
+    "BACKEND_VARIABLES",
+    "BASE_URL_VARIABLE",
+    "ApiKey",
+    "find_api_key",
+    "find_base_url",
+    "vertex_wanted_by",
+]
 
 API_KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """In order of precedence."""
+BACKEND_VARIABLES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
+"""The first that is set decides, whatever it says."""
 BASE_URL_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
 API_VERSION_VARIABLE = "GOOGLE_GENAI_API_VERSION"
 
@@ -44,6 +54,15 @@ def find_api_key(argument: str | None, environ: Mapping[str, str] = os.environ) 
         f"there is no API key: neither {names} is set and no api_key was given. "
         "Get one at https://aistudio.google.com/apikey, or run without one: `duologue talk --local`"
     )
+
+
+def vertex_wanted_by(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the variable that asks for Vertex AI, if one does."""
+    for name in BACKEND_VARIABLES:
+        value = environ.get(name)
+        if value is not None:
+            return name if value.lower() in ("true", "1") else None
+    return None
 
 
 def find_base_url(argument: str | None, environ: Mapping[str, str] = os.environ) -> tuple[str | None, bool]:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from duologue.config import ModelOptions, RealtimeCapabilities, SessionOptions
 from duologue.core.session import Session, SessionPlan
 from duologue.errors import ConfigError, Unsupported
-from duologue.io.auth import API_VERSION_VARIABLE, BASE_URL_VARIABLE, find_api_key, find_base_url
+from duologue.io.auth import (
+    API_VERSION_VARIABLE,
+    BASE_URL_VARIABLE,
+    find_api_key,
+    find_base_url,
+    vertex_wanted_by,
+)
 from duologue.io.ws import WebSocketTransport
 from duologue.realtime.options import live_config
 from duologue.realtime.session import RealtimeSession
@@ -47,7 +53,8 @@ class RealtimeModel:
         language: BCP-47 code; native-audio models choose the language themselves.
         temperature: 0..2; None lets the service choose.
         api_key: None looks into ``GOOGLE_API_KEY``, then ``GEMINI_API_KEY``.
-        vertexai: Vertex AI; not in this version.
+        vertexai: Vertex AI; not in this version. None looks into ``GOOGLE_GENAI_USE_ENTERPRISE``, then
+            ``GOOGLE_GENAI_USE_VERTEXAI``.
         project: Vertex AI's; not in this version.
         location: Vertex AI's; not in this version.
         credentials: Vertex AI's; not in this version.
@@ -97,6 +104,7 @@ class RealtimeModel:
         self._language = language
         self._temperature = temperature
         self._api_key = api_key
+        self._vertexai = vertexai
         self._base_url = base_url
         self._allow_insecure = allow_insecure
         self._config = live_config(config)
@@ -183,7 +191,13 @@ class RealtimeModel:
             raise ConfigError(
                 f"http_options has no {sorted(unknown)[0]!r}; it takes headers, base_url and api_version"
             )
-        base_url, from_environment = find_base_url(self._base_url or given.get("base_url"))
+        address = self._base_url or given.get("base_url")
+        variable = vertex_wanted_by() if self._vertexai is None and address is None else None
+        if variable is not None:  # what was meant for one backend is not sent to the other
+            raise Unsupported(
+                f"{variable} asks for Vertex AI, which is not in this version: unset it, or pass vertexai=False"
+            )
+        base_url, from_environment = find_base_url(address)
         endpoint = developer_endpoint(
             api_key=find_api_key(self._api_key).value,
             base_url=base_url,
