@@ -165,3 +165,14 @@ async def test_cancelling_a_pending_read_loses_nothing() -> None:
     await asyncio.sleep(0)
     fanout.deliver(READY)
     assert await anext(events) == READY
+
+
+async def test_a_second_reader_of_one_queue_is_told_so() -> None:
+    fanout, _ = make()
+    events = fanout.subscribe()
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="being read already"):
+        await anext(events)
+    fanout.deliver(READY)
+    assert await waiting == READY

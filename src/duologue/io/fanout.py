@@ -72,6 +72,10 @@ class Subscription:
         while not self._queue:
             if self._ended is not None:
                 raise self._ended
+            if self._waiter is not None:
+                raise RuntimeError(
+                    "this iterator is being read already: give each task its own, aiter(session)"
+                )
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
