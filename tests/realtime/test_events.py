@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.realtime.conftest import Place, rest, until
@@ -95,6 +95,12 @@ async def test_a_coroutine_function_is_refused_at_once(anywhere: Place) -> None:
 
     with pytest.raises(TypeError, match="plain function"):
         anywhere.session().on(SessionReady, wrong)  # type: ignore[arg-type]  # the mistake under test
+
+
+@pytest.mark.parametrize("kind", [Event, int, "SessionReady"])
+async def test_what_is_no_event_class_is_refused_at_once(anywhere: Place, kind: Any) -> None:
+    with pytest.raises(TypeError, match="is no event"):
+        anywhere.session().on(kind, print)
 
 
 async def test_a_function_that_raises_stops_nobody(anywhere: Place) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from duologue.core.link import Link
 from duologue.errors import SessionClosed
-from duologue.events import SessionEnded, ToolResult, TurnCompleted
+from duologue.events import Event, SessionEnded, ToolResult, TurnCompleted
 from duologue.io.clock import LoopClock
 from duologue.io.driver import Driver
 from duologue.io.fanout import Fanout
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         ToolRunner,
     )
     from duologue.core.session import Session
-    from duologue.events import Event, TokenUsage
+    from duologue.events import TokenUsage
     from duologue.io.transport import Transport
     from duologue.realtime.generation import Generation
     from duologue.tools import FunctionTool
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["RealtimeSession"]
 
 E = TypeVar("E")
+
+_EVENTS = frozenset(get_args(Event))
 
 
 class RealtimeSession:
@@ -213,8 +215,12 @@ class RealtimeSession:
             A function that ends it.
 
         Raises:
-            TypeError: ``fn`` is a coroutine function.
+            TypeError: ``fn`` is a coroutine function, or ``kind`` no event class (the union ``Event`` is none).
         """
+        if kind not in _EVENTS:
+            raise TypeError(
+                f"on: {kind!r} is no event; give one class of duologue.events, or iterate the session"
+            )
         return self._fanout.on(frozenset({kind}), fn)
 
     def generations(self) -> AsyncIterator[Generation]:
