@@ -138,9 +138,8 @@ class TurnBook:
             self._outlet.count("parts_of_other_kinds")
             return
         generation = self.begin(now)
-        size = decoded_bytes(blob.data)
         if generation.state is GenerationState.DISCARDING:
-            self._outlet.count("discarded_audio_bytes", size)
+            self._outlet.count("discarded_audio_bytes", decoded_bytes(blob.data))
             return
         generation.produced.add("audio")
         if self._outlet.wants(AudioOutput):
@@ -152,6 +151,8 @@ class TurnBook:
                 return
             size = len(pcm)
             self._outlet.emit(AudioOutput(generation.id, pcm, generation.audio_ms))
+        else:
+            size = decoded_bytes(blob.data)
         if generation.first_audio_at is None:
             generation.first_audio_at = now
         generation.audio_bytes += size

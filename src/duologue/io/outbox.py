@@ -61,10 +61,8 @@ class Outbox:
         self._frames.append((frame, now))
         if frame.audio_ms:
             self._audio_ms += frame.audio_ms
-            while (
-                self._audio_ms > self._audio_limit_ms or self._oldest_sound_at() < now - self._stale_after_s
-            ):
-                self._drop_oldest_sound()
+            if len(self._frames) > 1 or self._audio_ms > self._audio_limit_ms:
+                self._drop_too_much(now)
         else:
             self._messages += 1
         if self._waiter is not None and not self._waiter.done():
@@ -84,6 +82,11 @@ class Outbox:
         else:
             self._messages -= 1
         return frame
+
+    def _drop_too_much(self, now: float) -> None:
+        stale_at = now - self._stale_after_s
+        while self._audio_ms > self._audio_limit_ms or self._oldest_sound_at() < stale_at:
+            self._drop_oldest_sound()
 
     def _oldest_sound_at(self) -> float:
         """When the oldest sound was put in; there is some whenever this is asked."""
