@@ -178,23 +178,42 @@ async def test_closing_while_connecting_tells_whoever_waits() -> None:
         await starting
 
 
+class Stubborn:
+    """Makes its link in the very moment it is cancelled."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = MemoryLink.pair()
+
+    async def connect(self, endpoint: Endpoint, options: SessionOptions) -> MemoryLink:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return self.ours
+
+
 async def test_a_link_made_in_the_moment_it_was_given_up_is_closed() -> None:
-    ours, theirs = MemoryLink.pair()
-
-    class Stubborn:
-        async def connect(self, endpoint: Endpoint, options: SessionOptions) -> MemoryLink:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-            return ours
-
-    rig = Rig(transport=Stubborn())
+    stubborn = Stubborn()
+    rig = Rig(transport=stubborn)
     starting = asyncio.create_task(rig.driver.start())
     await steps(3)
     await rig.driver.stop()
     with pytest.raises(ConnectError):
         await starting
     with pytest.raises(LinkLost):
-        await asyncio.wait_for(theirs.receive(), 0.1)
+        await drain(stubborn.theirs)
+
+
+def test_a_link_made_while_the_loop_shuts_down_is_closed() -> None:
+    made: list[Stubborn] = []
+
+    async def main() -> None:
+        made.append(Stubborn())
+        loose = asyncio.create_task(Rig(transport=made[0]).driver.start())
+        await steps(3)
+        assert not loose.done()
+
+    asyncio.run(main())
+    with pytest.raises(LinkLost):
+        asyncio.run(drain(made[0].theirs))
 
 
 # --- ending ----------------------------------------------------------------------------------------------------------
@@ -237,8 +256,22 @@ async def test_the_services_close_is_the_last_event() -> None:
     assert rig.kinds.count("SessionEnded") == 1
 
 
-async def test_what_was_accepted_before_the_end_is_written() -> None:
-    rig = await Rig().start()
+async def test_what_was_accepted_before_the_end_is_written_also_when_writing_takes_time() -> None:
+    class Slow(MemoryLink):
+        async def send(self, frame: bytes | str) -> None:
+            await asyncio.sleep(0)
+            await super().send(frame)
+
+    ours, theirs = Slow(), MemoryLink()
+    ours.peer, theirs.peer = theirs, ours
+
+    class Transport:
+        async def connect(self, endpoint: Endpoint, options: SessionOptions) -> MemoryLink:
+            rig.peer.accept(theirs, endpoint)
+            return ours
+
+    rig = Rig(transport=Transport())
+    await rig.start()
     for number in range(20):
         rig.say(f"line {number}")
     await rig.driver.stop()

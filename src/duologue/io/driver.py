@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from duologue.core.outlet import ReplyFailed, ReplyStarted
+from duologue.core.outlet import Frame, ReplyFailed, ReplyStarted
 from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError
 from duologue.events import (
     AudioOutput,
@@ -41,6 +41,9 @@ __all__ = ["Driver"]
 T = TypeVar("T")
 
 _log = logging.getLogger("duologue.link")
+
+_LAST = Frame(b"")
+"""Tells the writer that nothing comes after it."""
 
 _NOTICES = (ReplyStarted, ReplyFailed)
 _FOLLOWED = frozenset({ToolCall, ToolResult, SessionReady, SessionEnded})
@@ -205,20 +208,21 @@ class Driver:
                 writer = group.create_task(self._write(link), name="duologue-writer")
                 await self._over.wait()
                 reader.cancel()
-                writer.cancel()
-                await self._flush(link)
+                await self._finish(writer)
                 await link.close()
                 for task in list(self._inner):
                     task.cancel()
         finally:
             await link.close()  # when it failed or was cancelled: no socket is left behind
 
-    async def _flush(self, link: TransportLink) -> None:
-        """Write what was accepted before the end: results and text must not be lost to a close."""
-        with contextlib.suppress(LinkLost, TimeoutError):
-            async with asyncio.timeout(self._options.close_timeout_s):
-                while len(self._outbox):
-                    await link.send((await self._outbox.get()).data)
+    async def _finish(self, writer: asyncio.Task[None]) -> None:
+        """Write what was accepted before the end: results and text must not be lost to a close.
+
+        By the writer itself: cancelled in the middle of a message it would lose that one.
+        """
+        self._outbox.put(_LAST, self._clock.now())
+        await asyncio.wait({writer}, timeout=self._options.close_timeout_s)
+        writer.cancel()
 
     # -- the moving parts ---------------------------------------------------------------------
 
@@ -251,8 +255,7 @@ class Driver:
     async def _write(self, link: TransportLink) -> None:
         # A link that is lost is lost for the reader too, which also knows the close frame.
         with contextlib.suppress(LinkLost):
-            while True:
-                frame = await self._outbox.get()
+            while (frame := await self._outbox.get()) is not _LAST:
                 await link.send(frame.data)
 
     def pump(self) -> None:
