@@ -31,7 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 FIRST = Path(__file__).parents[2] / "examples" / "scenes" / "first.toml"
 LOUD_DBFS = -40.0
 FRAME_S = 0.02
-NUMBERS = (7, 12, 15, 18, 21, 23, 24, 27, 32, 36, 38, 42, 45, 48, 56, 63, 72, 84, 87, 96)
+# Forty-two and seventy-two are left out: Whisper now and then hears "4 to 2".
+NUMBERS = (7, 12, 15, 18, 21, 23, 24, 27, 32, 36, 38, 66, 45, 48, 56, 63, 99, 84, 87, 96)
 
 
 @pytest.fixture(autouse=True)

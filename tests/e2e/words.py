@@ -4,8 +4,8 @@ Each was tried in four sentences over faint noise ("My favourite colour is ...",
 ..., please.", "What is the weather like in ...?", "I have a pet ...", "My ... is called Max." and so
 on) and heard right in all; ``test_words.py`` tries them again. Whisper writes American English:
 it hears "grey" as "gray" and "favourite colour" as "favorite color". Misheard and left out: beige
-(beach), plum (plumb), cyan (Sion), orange (or range), maroon, golden, olive; Stockholm, Mumbai;
-parrot, canary, ferret, duck (dog), kitten, iguana, budgie, guinea pig, chinchilla.
+(beach), plum (plumb), cyan (Sion), orange (or range), maroon, golden, olive; Stockholm, Mumbai,
+now and then Vienna (Indiana); now and then rabbit (robot), parrot, canary, ferret, duck (dog), kitten, iguana, budgie, guinea pig, chinchilla.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CITIES = (
     "Paris",
     "Berlin",
     "Madrid",
-    "Vienna",
+    "Munich",
     "Dublin",
     "Lisbon",
     "Athens",
@@ -59,7 +59,7 @@ CITIES = (
 PETS = (
     "cat",
     "dog",
-    "rabbit",
+    "hamster",
     "goldfish",
     "tortoise",
     "turtle",
