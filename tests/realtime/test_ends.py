@@ -197,3 +197,28 @@ async def test_a_broken_loudspeaker_does_not_keep_the_call_open(anywhere: Place)
         await asyncio.sleep(0.03)
         call.hang_up()
         await until(events, SessionEnded)
+
+
+async def test_hanging_up_in_the_middle_of_an_answer_lets_it_finish(place: Place) -> None:
+    async with place.session() as call:
+        events = aiter(call)
+        await call.generate_reply("long")
+        call.hang_up()
+        assert (await until(events, GenerationCompleted)).status == "completed"
+        await until(events, TurnCompleted)
+        await until(events, SessionEnded)
+
+
+async def test_a_source_that_ends_leaves_nothing_in_the_resampler(anywhere: Place) -> None:
+    class Ends(Caller):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for _ in range(50):
+                yield bytes(960)
+
+    source = Ends()
+    async with anywhere.session() as call:
+        call.attach(source)
+        await source.closed.wait()
+        async with asyncio.timeout(2):
+            while len(anywhere.uplink("audio")) < 20:  # a second in chunks of 50 ms: the last one too
+                await asyncio.sleep(0.005)
