@@ -29,7 +29,7 @@ async def emulator_is_quiet(place: Place) -> None:
 async def test_entering_cancelled_at_any_moment(library: str, tls: bool) -> None:
     async with open_place(library=library, tls=tls) as place:
         trust = ssl.create_default_context(cafile=place.emulator.ca_file)
-        for count in range(0, 60, 2):
+        for count in range(0, 60, 4):
             session = place.model().session(transport=WebSocketTransport(ssl_context=trust))
             session.attach(sink := NullSink())
             entering = asyncio.create_task(session.__aenter__())
@@ -48,7 +48,7 @@ async def test_entering_cancelled_at_any_moment(library: str, tls: bool) -> None
 
 async def test_closed_at_any_moment_of_entering(library: str) -> None:
     async with open_place(library=library) as place:
-        for count in range(1, 40, 2):
+        for count in range(1, 40, 3):
             session = place.session()
             entering = asyncio.create_task(session.__aenter__())
             for _ in range(count):
