@@ -58,8 +58,8 @@ class RelayPlan:
     """
 
     sessions: int = 100
-    seconds: float = 5.0
-    rounds: int = 3
+    seconds: float = 4.0
+    rounds: int = 5
     library: str | None = None
     loop: str = "auto"
 

@@ -25,8 +25,8 @@ def bench() -> None:
 @app.command()
 def relay(
     sessions: Annotated[int, typer.Option(help="Sessions at once, 1 to 1000.")] = 100,
-    seconds: Annotated[float, typer.Option(help="Length of one measurement, after a warm-up.")] = 5.0,
-    rounds: Annotated[int, typer.Option(help="Measurements of each kind; the median counts.")] = 3,
+    seconds: Annotated[float, typer.Option(help="Length of one measurement, after a warm-up.")] = 4.0,
+    rounds: Annotated[int, typer.Option(help="Measurements of each kind; the median counts.")] = 5,
     library: Annotated[
         str | None, typer.Option(help="websockets | picows; default: each that is installed.")
     ] = None,
