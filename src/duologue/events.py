@@ -281,7 +281,8 @@ class SessionEnded:
 class RawMessage:
     """A server message as it came; only with ``SessionOptions(raw_messages=True)``."""
 
-    frame: bytes
+    frame: bytes = field(repr=False)
+    """As received; may hold a handle, so it is not shown."""
 
 
 Event = (

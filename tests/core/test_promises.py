@@ -31,7 +31,7 @@ STEADY = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-LONG = settings(STEADY, max_examples=800, stateful_step_count=80)
+LONG = settings(STEADY, max_examples=150, stateful_step_count=80)
 
 
 @pytest.fixture

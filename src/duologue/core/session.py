@@ -264,21 +264,24 @@ class Session:
     def send_text(self, text: str, now: float) -> None:  # noqa: ARG002
         """Send a typed user turn, the way the profile takes it; the model answers."""
         self._require_live("send_text")
+        frame = commands.text_turn(self._plan.profile, text)  # refuses what JSON cannot hold, first
         self._talk.transcript.note("user", text)
-        self._out.send(commands.text_turn(self._plan.profile, text))
+        self._out.send(frame)
 
     def send_content(self, turns: Sequence[ChatMessage], now: float, *, turn_complete: bool) -> None:  # noqa: ARG002
         """Append turns to the conversation; with ``turn_complete`` the model answers."""
         self._require_live("send_content")
+        frame = commands.client_content(turns, turn_complete=turn_complete)
         for turn in turns:
             self._talk.transcript.note(turn.role, turn.text)
-        self._out.send(commands.client_content(turns, turn_complete=turn_complete))
+        self._out.send(frame)
 
     def generate_reply(self, instructions: str | None, timeout_s: float, now: float) -> int:
         """Ask the model to speak; return the id that ReplyStarted or ReplyFailed will carry."""
         self._require_live("generate_reply")
+        frame = commands.reply_request(self._plan.profile, instructions)
         reply_id = self._talk.replies.ask(timeout_s, now)
-        self._out.send(commands.reply_request(self._plan.profile, instructions))
+        self._out.send(frame)
         return reply_id
 
     def interrupt(self, now: float) -> None:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from duologue.config import ModelOptions, RealtimeCapabilities, SessionOptions
 from duologue.core.session import Session, SessionPlan
-from duologue.errors import ConfigError, Unsupported
-from duologue.io.auth import (
-    API_VERSION_VARIABLE,
-    BASE_URL_VARIABLE,
-    find_api_key,
-    find_base_url,
-    vertex_wanted_by,
-)
+from duologue.errors import Unsupported
+from duologue.io.address import find_endpoint
 from duologue.io.ws import WebSocketTransport
 from duologue.realtime.options import live_config
 from duologue.realtime.session import RealtimeSession
 from duologue.tools import Registry, Runner
-from duologue.wire.endpoint import DEFAULT_API_VERSION, Endpoint, developer_endpoint
 from duologue.wire.profiles import DEFAULT_MODEL, profile_for
 from duologue.wire.setup import build_setup, merge_overrides
 
@@ -138,7 +130,13 @@ class RealtimeModel:
             ConfigError: No API key (names the variables), or a base URL that cannot be used.
         """
         manual = turn_detection_disabled or self._options.turn_detection == "manual"
-        target = self._endpoint()
+        endpoint = find_endpoint(
+            self._config,
+            api_key=self._api_key,
+            base_url=self._base_url,
+            allow_insecure=self._allow_insecure,
+            vertexai=self._vertexai,
+        )
         plan = SessionPlan(
             session_id=session_id or uuid.uuid4().hex[:12],
             setup=self._setup(handle=resume, manual=manual),
@@ -150,7 +148,7 @@ class RealtimeModel:
         session = RealtimeSession(
             Session(plan),
             session_id=plan.session_id,
-            endpoint=target,
+            endpoint=endpoint,
             transport=transport or WebSocketTransport(),
             options=self._options,
             profile=self.profile,
@@ -183,34 +181,6 @@ class RealtimeModel:
             manual_activity=manual,
         )
         return merge_overrides(setup, self._config.setup_overrides)
-
-    def _endpoint(self) -> Endpoint:
-        given = self._config.http_options or {}
-        unknown = set(given) - {"headers", "base_url", "api_version"}
-        if unknown:
-            raise ConfigError(
-                f"http_options has no {sorted(unknown)[0]!r}; it takes headers, base_url and api_version"
-            )
-        address = self._base_url or given.get("base_url")
-        variable = vertex_wanted_by() if self._vertexai is None and address is None else None
-        if variable is not None:  # what was meant for one backend is not sent to the other
-            raise Unsupported(
-                f"{variable} asks for Vertex AI, which is not in this version: unset it, or pass vertexai=False"
-            )
-        base_url, from_environment = find_base_url(address)
-        endpoint = developer_endpoint(
-            api_key=find_api_key(self._api_key).value,
-            base_url=base_url,
-            api_version=self._config.api_version
-            or given.get("api_version")
-            or os.environ.get(API_VERSION_VARIABLE)
-            or DEFAULT_API_VERSION,
-            allow_insecure=self._allow_insecure,
-            headers=given.get("headers"),
-        )
-        if from_environment:
-            _log.info("connecting to %s, named by %s", endpoint.host, BASE_URL_VARIABLE)
-        return endpoint
 
 
 def _refuse_vertex(

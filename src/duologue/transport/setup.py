@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from duologue.config import LiveConfig, SessionOptions
 from duologue.core.session import SessionPlan
 from duologue.errors import ConfigError, Unsupported
-from duologue.io.auth import API_VERSION_VARIABLE, find_api_key, find_base_url
+from duologue.io.address import find_endpoint
 from duologue.tools import Registry
 from duologue.transport.values import (
     ApiKeyAuth,
@@ -20,12 +19,12 @@ from duologue.transport.values import (
     ToolDeclaration,
     TransportCapabilities,
 )
-from duologue.wire.endpoint import DEFAULT_API_VERSION, Endpoint, developer_endpoint
 from duologue.wire.profiles import DEFAULT_MODEL, ModelProfile, profile_for
 from duologue.wire.setup import build_setup, merge_overrides
 
 if TYPE_CHECKING:
     from duologue.transport.values import TransportAuth
+    from duologue.wire.endpoint import Endpoint
 
 __all__ = [
     "CompressionConfig",
@@ -175,20 +174,10 @@ def endpoint_of(config: GeminiTransportConfig) -> Endpoint:
 
     Raises:
         ConfigError: No key, or a URL that cannot be used.
+        Unsupported: The environment asks for Vertex AI.
     """
-    given = config.live.http_options or {}
-    unknown = sorted(set(given) - {"headers", "base_url", "api_version"})
-    if unknown:
-        raise ConfigError(f"http_options has no {unknown[0]!r}; it takes headers, base_url and api_version")
-    return developer_endpoint(
-        api_key=find_api_key(config.api_key).value,
-        base_url=find_base_url(config.base_url or given.get("base_url"))[0],
-        api_version=config.live.api_version
-        or given.get("api_version")
-        or os.environ.get(API_VERSION_VARIABLE)
-        or DEFAULT_API_VERSION,
-        allow_insecure=config.allow_insecure,
-        headers=given.get("headers"),
+    return find_endpoint(
+        config.live, api_key=config.api_key, base_url=config.base_url, allow_insecure=config.allow_insecure
     )
 
 
