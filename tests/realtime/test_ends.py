@@ -222,3 +222,17 @@ async def test_a_source_that_ends_leaves_nothing_in_the_resampler(anywhere: Plac
         async with asyncio.timeout(2):
             while len(anywhere.uplink("audio")) < 20:  # a second in chunks of 50 ms: the last one too
                 await asyncio.sleep(0.005)
+
+
+async def test_a_source_that_ends_lets_its_last_words_go(anywhere: Place) -> None:
+    class Ends(Caller):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield bytes(2240)  # 70 ms: one chunk and the beginning of another
+
+    source = Ends()
+    async with anywhere.session() as call:
+        call.attach(source)
+        async with asyncio.timeout(2):
+            while not anywhere.uplink("audioStreamEnd"):
+                await asyncio.sleep(0.005)
+    assert len(anywhere.uplink("audio")) == 2

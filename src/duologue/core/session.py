@@ -106,6 +106,11 @@ class Session:
         return self._link.state
 
     @property
+    def manual_activity(self) -> bool:
+        """Whether the application marks the user's activity."""
+        return self._plan.manual_activity
+
+    @property
     def is_live(self) -> bool:
         """Whether the conversation runs."""
         return self._link.state in (Link.READY, Link.DRAINING)

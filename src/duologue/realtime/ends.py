@@ -27,12 +27,20 @@ class Ends:
         fanout: Where the model's sound comes from.
         intake: Where the caller's sound goes.
         report_playhead: Told by every sink what was heard.
+        source_ended: Called when a source has nothing more to give.
     """
 
-    def __init__(self, fanout: Fanout, intake: Intake, report_playhead: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        fanout: Fanout,
+        intake: Intake,
+        report_playhead: Callable[[str, int], None],
+        source_ended: Callable[[], None],
+    ) -> None:
         self._fanout = fanout
         self._intake = intake
         self._report = report_playhead
+        self._source_ended = source_ended
         self._sources: list[AudioSource] = []
         self._sinks: list[AudioSink] = []
         self._spawn: Callable[[Coroutine[Any, Any, None]], None] | None = None
@@ -87,7 +95,7 @@ class Ends:
         try:
             async for frame in source:
                 self._intake.push(frame, sample_rate=source.sample_rate, channels=source.channels)
-            self._intake.flush()
+            self._source_ended()
         except (SessionClosed, asyncio.CancelledError):
             return
         finally:

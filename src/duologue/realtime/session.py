@@ -87,7 +87,7 @@ class RealtimeSession:
             on_interest=core.set_interest,
         )
         self._intake = Intake(self._push)
-        self._ends = Ends(self._fanout, self._intake, core.report_playhead)
+        self._ends = Ends(self._fanout, self._intake, core.report_playhead, self._source_ended)
         self._replies = Replies(self._fanout, self.interrupt)
 
     # -- life ---------------------------------------------------------------------------------
@@ -368,6 +368,13 @@ class RealtimeSession:
         self._live_driver("send_raw").command(lambda now: self._core.send_raw(message, now))
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _source_ended(self) -> None:
+        """An attached source is exhausted: what it said last must not wait for more of it."""
+        if self._core.manual_activity:
+            self._intake.flush()  # where an activity ends is for the application to say
+        else:
+            self.commit_audio()
 
     def _live_driver(self, command: str) -> Driver:
         if self._driver is None:
