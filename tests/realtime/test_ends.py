@@ -227,7 +227,7 @@ async def test_a_source_that_ends_leaves_nothing_in_the_resampler(anywhere: Plac
 async def test_a_source_that_ends_lets_its_last_words_go(anywhere: Place) -> None:
     class Ends(Caller):
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            yield bytes(2240)  # 70 ms: one chunk and the beginning of another
+            yield bytes(3360)  # 70 ms: one chunk and the beginning of another
 
     source = Ends()
     async with anywhere.session() as call:
