@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, cast
 
 from duologue.config import LiveConfig
 from duologue.errors import ConfigError
+from duologue.wire.normalise import snake_case
 
 __all__ = ["live_config"]
-
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def live_config(given: LiveConfig | Mapping[str, Any] | object | None) -> LiveConfig:
@@ -35,7 +33,7 @@ def live_config(given: LiveConfig | Mapping[str, Any] | object | None) -> LiveCo
     allowed = {field.name for field in fields(LiveConfig)}
     options: dict[str, Any] = {}
     for key, value in cast("Mapping[object, Any]", given).items():
-        name = _CAMEL.sub("_", str(key)).lower()
+        name = snake_case(str(key))
         if name not in allowed:
             raise ConfigError(f"config has no option {key!r}; its options are {', '.join(sorted(allowed))}")
         options[name] = value

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from duologue.transport.values import RealtimeLLMUsageEvent
+from duologue.wire.normalise import snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["usage_event"]
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _DETAILS = (
     ("input", ("prompt_tokens_details",), ("text", "audio", "image")),
     ("cached", ("cache_tokens_details",), ("text", "audio")),
@@ -54,7 +53,7 @@ def usage_event(raw: Mapping[str, Any], phase: Literal["update", "final"]) -> Re
 
 
 def _snake(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {_CAMEL.sub("_", key).lower(): value for key, value in raw.items()}
+    return {snake_case(key): value for key, value in raw.items()}
 
 
 def _first(fields: Mapping[str, Any], *names: str) -> int | None:

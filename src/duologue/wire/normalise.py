@@ -8,6 +8,7 @@ dicts and left untouched: their keys belong to the user.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -18,7 +19,9 @@ import msgspec
 
 from duologue.wire.content import Struct
 
-__all__ = ["normalise", "rename"]
+__all__ = ["normalise", "rename", "snake_case"]
+
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _Plan = dict[str, tuple[str, type[Struct] | None]]
 
@@ -86,3 +89,8 @@ def rename(value: Any, cls: type[Struct]) -> Any:
         wire_name, below = plan.get(name, (name, None))
         result[wire_name] = child if below is None else rename(child, below)
     return result
+
+
+def snake_case(name: str) -> str:
+    """Return a camelCase name in snake_case; one that is in snake_case already stays as it is."""
+    return _WORD_START.sub("_", name).lower()
