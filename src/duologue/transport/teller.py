@@ -100,11 +100,11 @@ class Teller:
             SessionReady: self._ready,
             GenerationCreated: self._generation_created,
             GenerationCompleted: self._generation_completed,
-            AudioOutput: lambda e: self._fire("on_audio_output", e.pcm),
-            TextOutput: lambda e: self._fire("on_text_output", e.text),
+            AudioOutput: lambda e: self._content("on_audio_output", e.pcm),
+            TextOutput: lambda e: self._content("on_text_output", e.text),
             Transcript: self._transcript,
             InputSpeechStarted: self._speech_started,
-            InputSpeechStopped: lambda _: self._watch.expect(self._clock.now()),
+            InputSpeechStopped: lambda _: self._watch.stopped(self._clock.now()),
             Interrupted: self._interrupted,
             Grounding: lambda e: self._fire("on_grounding_metadata", e.metadata),
             UsageReported: lambda e: self._used(e.usage),
@@ -169,11 +169,15 @@ class Teller:
         self._fire("on_session_ready", event.session_id)
 
     def _generation_created(self, event: GenerationCreated) -> None:  # noqa: ARG002
-        self._watch.begins()
+        self._watch.begins(self._clock.now())
         self._stage = Stage.TALKED
         if not self._turn_begun:
             self._turn_begun = True
             self._fire("on_model_turn_start")
+
+    def _content(self, name: str, piece: bytes | str) -> None:
+        self._watch.continues(self._clock.now())
+        self._fire(name, piece)
 
     def _generation_completed(self, event: GenerationCompleted) -> None:
         if event.status == "completed":
@@ -185,17 +189,17 @@ class Teller:
         if not event.delta:
             return
         if event.role == "user":
-            if not self._marks_speech:
-                self._watch.expect(self._clock.now())
+            noted = self._watch.heard if self._marks_speech else self._watch.expect
+            noted(self._clock.now())
             self._fire("on_input_transcription", event.delta)
         elif self._output == "audio":
-            self._fire("on_output_transcription", event.delta)
+            self._content("on_output_transcription", event.delta)
         elif self._output == "transcript":
-            self._fire("on_text_output", event.delta)
+            self._content("on_text_output", event.delta)
 
     def _speech_started(self, event: InputSpeechStarted) -> None:  # noqa: ARG002
         if self._marks_speech:
-            self._watch.speaking()
+            self._watch.speaking(self._clock.now())
         else:
             self._watch.expect(self._clock.now())
         self._fire("on_speech_started")
@@ -237,7 +241,9 @@ class Teller:
         if self._stage is Stage.NEW:
             return  # connect() raises
         if event.error is not None:
-            self._fire("on_error", TransportError(event.error, recoverable=True))
+            self._fire(
+                "on_error", TransportError(event.error, recoverable=getattr(event.error, "retryable", False))
+            )
         self._fire("on_close", event.code, event.reason)
 
 
