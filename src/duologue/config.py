@@ -51,9 +51,9 @@ def _sliding_window() -> Mapping[str, Any] | None:
 class LiveConfig:
     """Options of the model and the service, named as on the wire but in snake_case.
 
-    Unset (None or empty) means: not sent, the service decides. Both transcriptions, session
-    resumption and context-window compression are on by default; ``None`` turns the first three
-    ``Mapping`` ones off.
+    Unset (None or empty) means: not sent, the service decides. On by default, and how to turn them
+    off: ``input_audio_transcription``, ``output_audio_transcription`` and
+    ``context_window_compression`` with None, ``session_resumption`` with False.
 
     Source: the Live API reference, BidiGenerateContentSetup.
     """
@@ -111,8 +111,10 @@ class SessionOptions:
         upgrade_timeout_s: For the HTTP upgrade to a WebSocket.
         setup_timeout_s: From the setup message to setupComplete.
         close_timeout_s: For the closing handshake.
-        recovery_deadline_s: A session is live again or ended within this.
-        stall_after_s: A turn that began and shows nothing for this long is reported as stalled.
+        recovery_deadline_s: A session is live again or ended within this. Not honoured in this version:
+            a lost link ends the session at once.
+        stall_after_s: A turn that began and shows nothing for this long is reported as stalled. Not
+            honoured in this version: nothing watches for it.
         control_queue_size: Control events a subscriber may leave unread before ``SlowConsumer``.
         outbox_messages: Text and tool results waiting to be written before ``QueueFull``.
         max_message_bytes: Larger frames end the link.

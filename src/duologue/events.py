@@ -254,7 +254,10 @@ class ResumptionUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Reconnecting:
-    """The link was lost and is being made anew."""
+    """The link was lost and is being made anew.
+
+    Not honoured in this version: never emitted, a lost link ends the session with ``SessionEnded``.
+    """
 
     reason: str
     attempt: int

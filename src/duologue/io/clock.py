@@ -1,4 +1,8 @@
-"""The only room that reads a clock."""
+"""The clock the client's core and driver are timed by.
+
+Nothing in ``core``, ``wire`` or elsewhere in ``io`` reads one. The tool runner, ``audio``, the benchmarks
+and the emulator have clocks of their own.
+"""
 
 from __future__ import annotations
 

@@ -65,8 +65,11 @@ class FunctionTool(Generic[P, R]):
     timeout_s: float | None = None
     """None: the runner's default."""
     interruptible: bool = True
+    """Not honoured in this version: the service alone decides which calls an interruption ends."""
     on_lost: OnLost = "retry"
+    """Not honoured in this version: a lost link ends the session, and every open call with it."""
     read_only: bool = False
+    """Not honoured in this version: kept for whoever reads it, and treated like any other tool."""
     dedupe_within_s: float | None = None
     confirm: Confirm | None = None
     context_parameter: str | None = None
@@ -154,9 +157,12 @@ def function_tool(
         behavior: Whether the model waits for the result; None leaves it to the service.
         scheduling: When a result of a NON_BLOCKING tool is taken up.
         timeout_s: How long one call may take, with its confirmation; default the session's.
-        interruptible: Whether an interruption of the model ends the call.
-        on_lost: After a lost link, whether the model may ask again.
-        read_only: Promises that calling it changes nothing.
+        interruptible: Whether an interruption of the model ends the call. Not honoured in this version:
+            a call ends when the service takes it back, whatever is given here.
+        on_lost: After a lost link, whether the model may ask again. Not honoured in this version: a lost
+            link ends the session.
+        read_only: Promises that calling it changes nothing. Not honoured in this version: nothing is made
+            of the promise.
         dedupe_within_s: A call with the idempotency key of one that is running, or that succeeded
             less than this ago, gets its result instead of running again.
         confirm: Asked before each run; in a thread if it is not async.
