@@ -208,6 +208,18 @@ async def test_a_refusal_of_the_silent_comes_by_itself(connect: Connect) -> None
         assert (link.close_code, link.close_reason) == (1008, "no")
 
 
+async def test_a_close_without_a_status_is_an_end_in_order(tls: bool) -> None:
+    """Q-no-status: the JavaScript SDK closes so; it is answered in kind and is no broken link."""
+    async with house(tls=tls) as home:
+        reader, writer = await home.raw()
+        writer.write(UPGRADE.encode() + b"\r\n" + b"\x88\x80\x00\x00\x00\x00")
+        await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b"\x88\x00"
+        writer.close()
+        assert await home.lost() == [(1005, "")]
+
+
 async def test_shutting_down_says_1001(connect: Connect, tls: bool) -> None:
     async with house(tls=tls) as home:
         link = await connect(home)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from duologue.errors import ConfigError
-from duologue.tools import google_schema
+from duologue.tools import function_tool, google_schema
 
 STRING = {"type": "STRING"}
 
@@ -107,3 +107,15 @@ def test_the_same_definition_may_be_used_twice() -> None:
         "$defs": {"s": {"type": "string"}},
     }
     assert google_schema(source, "here")["properties"] == {"a": STRING, "b": STRING}
+
+
+def test_arguments_are_declared_in_googles_own_dialect() -> None:
+    """Q-json-schema-ignored: a ``parametersJsonSchema`` would be passed over without a word."""
+
+    @function_tool
+    def open_door(number: int) -> None:
+        """Open a door."""
+
+    declared = open_door.declaration()
+    assert declared["parameters"]["properties"] == {"number": {"type": "INTEGER"}}
+    assert not [key for key in declared if "json" in key.lower()]
