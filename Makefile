@@ -11,7 +11,7 @@ SCENE  ?= examples/scenes/first.toml
 # A conversation plays the scene, unless INPUT names a recording. Nothing is sent to Gemini unless LIVE=1:
 # without it the keys are taken out of the environment too, so that no slip can spend money.
 KEYS   := GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_GENAI_USE_ENTERPRISE GOOGLE_GENAI_USE_VERTEXAI \
-          GOOGLE_GEMINI_BASE_URL GOOGLE_VERTEX_BASE_URL
+          GOOGLE_GEMINI_BASE_URL GOOGLE_VERTEX_BASE_URL GOOGLE_GENAI_API_VERSION
 ifeq ($(LIVE),1)
 TALK   := $(BIN)/duologue talk
 else

@@ -140,7 +140,7 @@ class ConversationMachine(RuleBasedStateMachine):
     @rule(odds=odds)
     def connect_failed(self, odds: int) -> None:
         if odds == 5:
-            self.do("connect_failed", ConnectError("no route"), self.now)
+            self.do("fail", ConnectError("no route"), self.now)
 
     @precondition(lambda self: not self.link_is(Link.IDLE) and len(self.watched.journal) > 6)
     @rule(close=st.sampled_from(CLOSES), odds=odds)

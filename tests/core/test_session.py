@@ -110,20 +110,25 @@ class TestLink:
             watched.do("receive", say.sound(), 1.0)
         lost = LinkLost("gone", code=code, reason=reason)
         watched.do("link_lost", lost, 2.0)
-        assert ended(watched).error is (None if code == 1000 and not answering else lost)
+        error = ended(watched).error
+        if code == 1000 and not answering:
+            assert error is None
+        else:
+            assert isinstance(error, LinkLost)
+            assert (error.code, error.reason, error.retryable) == (code, reason, "key" not in reason)
         completed = [event for event in watched.last_events if isinstance(event, GenerationCompleted)]
         assert [event.status for event in completed] == (["lost"] if answering else [])
 
     def test_failing_to_connect(self, begin: Begin) -> None:
         watched = begin(until=Link.CONNECTING)
         error = ConnectError("no route", code=403)
-        watched.do("connect_failed", error, 1.0)
+        watched.do("fail", error, 1.0)
         assert ended(watched) == SessionEnded(403, "", error)
 
     def test_connecting_may_fail_after_the_close(self, begin: Begin) -> None:
         watched = begin(until=Link.CONNECTING)
         watched.do("close", 1.0)
-        watched.do("connect_failed", ConnectError("cancelled"), 1.1)
+        watched.do("fail", ConnectError("cancelled"), 1.1)
         assert watched.last_events == []
 
     @pytest.mark.parametrize("state", UP_TO_READY)

@@ -78,9 +78,23 @@ async def test_an_exception_of_a_function_is_reported_and_stops_nobody() -> None
     fanout.on(None, broken)
     fanout.on(None, seen.append)
     fanout.deliver(READY)
-    assert seen[-1] == READY
-    errors = [event for event in seen if isinstance(event, SessionError)]
+    assert seen[0] == READY  # what went wrong with an event comes after it
+    errors = [event for event in seen[1:] if isinstance(event, SessionError)]
     assert [str(event.error) for event in errors] == ["mine"]
+
+
+async def test_nothing_comes_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    fanout, _ = make()
+    seen: list[Event] = []
+
+    def broken(event: Event) -> None:
+        raise ValueError("mine")
+
+    fanout.on(None, seen.append)
+    fanout.on(None, broken)
+    fanout.deliver(ENDED)
+    assert seen == [ENDED]
+    assert "failed at SessionEnded" in caplog.text
 
 
 async def test_interest_follows_the_readers() -> None:

@@ -79,5 +79,8 @@ def test_only_a_normal_close_between_answers_is_in_order(
     code: int | None, reason: str, kind: CloseKind, retry: bool
 ) -> None:
     lost = LinkLost("gone", code=code, reason=reason)
-    assert end_error(lost, mid_answer=False) is (None if kind == "ended" else lost)
-    assert end_error(lost, mid_answer=True) is lost
+    assert (end_error(lost, mid_answer=False) is None) == (kind == "ended")
+    error = end_error(lost, mid_answer=True)
+    assert isinstance(error, LinkLost)
+    assert (error.code, error.reason, str(error)) == (code, reason, "gone")
+    assert error.retryable == (retry or kind == "ended")

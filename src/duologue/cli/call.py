@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -19,6 +20,7 @@ from duologue.cli.scene import CallerOptions, Say, Step
 from duologue.cli.timeline import draw_timeline
 from duologue.cli.transcript import transcript_markdown
 from duologue.errors import AudioError
+from duologue.io.auth import API_VERSION_VARIABLE
 from duologue.realtime import RealtimeModel
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ async def hold_call(plan: CallPlan, screen: Screen) -> None:
             screen.status("starting the local emulator: it loads its ears and voice")
             emulator = await stack.enter_async_context(local_emulator(plan.local))
             options |= {"api_key": "local", "base_url": emulator.url}
+            os.environ.pop(API_VERSION_VARIABLE, None)  # it speaks of Google's service, not of ours
             where = "local emulator"
         model = RealtimeModel(**options)
         call = _Call(plan, model.session(), screen, label=(model.model, where))

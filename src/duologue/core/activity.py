@@ -39,7 +39,8 @@ class UserActivity:
 
     Args:
         outlet: Receives the events.
-        marked: True where the service or the application marks both ends, so that hints are not needed.
+        marked: True where the application marks both ends. The service's own marks count from the first one on:
+            until then nobody knows whether they come, and hints stand in for them.
     """
 
     def __init__(self, outlet: Outlet, *, marked: bool) -> None:
@@ -47,6 +48,10 @@ class UserActivity:
         self._machine = Machine(ACTIVITY_TABLE, Activity.QUIET)
         self._marked = marked
         self.stopped_at: float | None = None
+
+    def marks_are_sent(self) -> None:
+        """The service marks activities here: hints are not needed any more."""
+        self._marked = True
 
     @property
     def speaking(self) -> bool:

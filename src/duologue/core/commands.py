@@ -19,7 +19,9 @@ __all__ = [
     "ACTIVITY_START",
     "AUDIO_STREAM_END",
     "client_content",
+    "contents",
     "declared_behaviors",
+    "handle_in",
     "reply_request",
     "text_turn",
 ]
@@ -62,12 +64,25 @@ def declared_behaviors(setup: Mapping[str, Any]) -> dict[str, str]:
     return behaviors
 
 
+def handle_in(setup: Mapping[str, Any]) -> str | None:
+    """Return the resumption handle of a setup, if it has one."""
+    resumption: dict[str, Any] = setup.get("sessionResumption") or {}
+    handle: object = resumption.get("handle")
+    return handle if isinstance(handle, str) else None
+
+
 def _realtime_text(text: str) -> bytes:
     return encode(ClientMessage(realtime_input=RealtimeInput(text=text)))
 
 
-def _contents(turns: Sequence[tuple[str, str]], *, turn_complete: bool) -> bytes:
-    contents = [Content(role=role, parts=[Part(text=text)]) for role, text in turns]
+def contents(turns: Sequence[Content], *, turn_complete: bool) -> bytes:
+    """Return contents as they are as ``clientContent``."""
     return encode(
-        ClientMessage(client_content=ClientContent(turns=contents or None, turn_complete=turn_complete))
+        ClientMessage(client_content=ClientContent(turns=list(turns) or None, turn_complete=turn_complete))
+    )
+
+
+def _contents(turns: Sequence[tuple[str, str]], *, turn_complete: bool) -> bytes:
+    return contents(
+        [Content(role=role, parts=[Part(text=text)]) for role, text in turns], turn_complete=turn_complete
     )

@@ -50,7 +50,7 @@ class Conversation:
     ) -> None:
         self._out = outlet
         self.transcript = TranscriptBook(outlet, id_prefix)
-        self.activity = UserActivity(outlet, marked=marked_activity or profile.sends_voice_activity)
+        self.activity = UserActivity(outlet, marked=marked_activity)
         self.replies = PendingReply(outlet)
         self.usage = UsageLedger()
         self.tools = ToolLedger(
@@ -91,10 +91,12 @@ class Conversation:
         self.replies.abort(why)
 
     def _heard_activity(self, message: ServerMessage, now: float) -> None:
+        self.activity.marks_are_sent()
         mark = message.voice_activity
         if mark is not None:
             offset_ms = duration_ms(mark.audio_offset)
             if mark.type == "ACTIVITY_START":
+                self.turns.user_speaks()
                 self.transcript.end("user")
                 self.activity.start(offset_ms)
             elif mark.type == "ACTIVITY_END":
@@ -141,6 +143,10 @@ class Conversation:
         assert message.tool_call is not None
         calls = message.tool_call.function_calls or ()
         if not calls:
+            return
+        if self.turns.is_silenced:
+            for call in calls:
+                self.tools.refuse(call, "The answer was interrupted; the function was not run.")
             return
         generation = self.turns.begin(now)
         for call in calls:

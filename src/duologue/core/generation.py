@@ -10,8 +10,16 @@ from duologue.core.machine import Machine, Table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["GENERATION_TABLE", "OUTPUT_BYTES_PER_MS", "Generation", "GenerationState", "heard"]
+__all__ = [
+    "GENERATION_TABLE",
+    "OUTPUT_BYTES_PER_MS",
+    "OUTPUT_RATE_HZ",
+    "Generation",
+    "GenerationState",
+    "heard",
+]
 
+OUTPUT_RATE_HZ = 24_000
 OUTPUT_BYTES_PER_MS = 48
 """24 kHz, 16 bit, mono: the only sound the service sends."""
 
@@ -30,7 +38,7 @@ class GenerationState(Enum):
 
 
 GENERATION_TABLE: Table[GenerationState] = {
-    GenerationState.CREATED: frozenset({GenerationState.STREAMING}),
+    GenerationState.CREATED: frozenset({GenerationState.STREAMING, GenerationState.DISCARDING}),
     GenerationState.STREAMING: frozenset({GenerationState.DISCARDING, GenerationState.ENDED}),
     GenerationState.DISCARDING: frozenset({GenerationState.ENDED}),
     GenerationState.ENDED: frozenset(),
@@ -40,10 +48,21 @@ GENERATION_TABLE: Table[GenerationState] = {
 class Generation:
     """What the core remembers of a generation; the sound itself is not kept."""
 
-    __slots__ = ("audio_bytes", "first_audio_at", "id", "machine", "played_ms", "produced", "silenced_at_ms")
+    __slots__ = (
+        "announced",
+        "audio_bytes",
+        "first_audio_at",
+        "id",
+        "machine",
+        "played_ms",
+        "produced",
+        "silenced_at_ms",
+    )
 
-    def __init__(self, generation_id: str) -> None:
+    def __init__(self, generation_id: str, *, announced: bool = True) -> None:
         self.id = generation_id
+        self.announced = announced
+        """False for what came of a silenced turn: nobody was told of it."""
         self.machine = Machine(GENERATION_TABLE, GenerationState.CREATED)
         self.audio_bytes = 0
         self.first_audio_at: float | None = None

@@ -16,8 +16,8 @@ from duologue.core.conversation import Conversation
 from duologue.core.link import Link, link_machine
 from duologue.core.outlet import Frame, Notice, Outlet
 from duologue.core.uplink import Gate, Uplink
-from duologue.core.verdict import end_error, link_error
-from duologue.errors import ConnectError, DuologueError, LinkLost, SessionClosed, SetupTimeout, Unsupported
+from duologue.core.verdict import end_error, link_error, reported_error, scrubbed
+from duologue.errors import DuologueError, LinkLost, SessionClosed, SetupTimeout, Unsupported
 from duologue.events import (
     Event,
     GoAway,
@@ -28,7 +28,7 @@ from duologue.events import (
     ToolCall,
 )
 from duologue.wire.codec import encode
-from duologue.wire.content import duration_s
+from duologue.wire.content import Content, duration_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +65,7 @@ class Session:
         self._link = link_machine()
         self._out = Outlet()
         self._setup_deadline_at: float | None = None
+        self._handle_given = commands.handle_in(plan.setup)
         self._talk = Conversation(
             self._out,
             id_prefix=f"{plan.session_id}-",
@@ -156,15 +157,11 @@ class Session:
         self._setup_deadline_at = now + self._plan.options.setup_timeout_s
         self._out.send(encode({"setup": self._plan.setup}))
 
-    def connect_failed(self, error: DuologueError, now: float) -> None:
-        """The link could not be made; nothing new when the session was closed meanwhile."""
-        if self._link.state is not Link.CLOSED:
-            self._end(error.code, error.reason, error, now)
-
     def link_lost(self, lost: LinkLost, now: float) -> None:
         """The link ended, by whatever side."""
         if self._link.state is Link.CLOSED:
             return
+        lost = scrubbed(lost, (self.handle, self._handle_given))
         if self._link.state is Link.SETUP:
             self._end(lost.code, lost.reason, link_error(lost), now)
         else:
@@ -172,7 +169,7 @@ class Session:
             self._end(lost.code, lost.reason, end_error(lost, mid_answer=mid_answer), now)
 
     def fail(self, error: DuologueError, now: float) -> None:
-        """The driver cannot go on; ``error`` says why."""
+        """The link could not be made, or the driver cannot go on; ``error`` says why."""
         if self._link.state is not Link.CLOSED:
             self._end(error.code, error.reason, error, now)
 
@@ -211,10 +208,7 @@ class Session:
         if message.go_away is not None:
             self._go_away(duration_s(message.go_away.time_left))
         if message.error is not None:
-            words = str(message.error.get("message", "no reason given"))[:500]
-            self._out.emit(
-                SessionError(ConnectError(f"the service reports an error: {words}", phase="ready"))
-            )
+            self._out.emit(SessionError(reported_error(message.error, (self.handle, self._handle_given))))
 
     def _ready(self, service_id: str | None) -> None:
         if self._link.state is not Link.SETUP:
@@ -256,6 +250,7 @@ class Session:
         self._require_manual("start_user_activity")
         if not self._talk.activity.speaking:
             self._uplink.mark(commands.ACTIVITY_START)
+            self._talk.turns.user_speaks()
             self._talk.activity.start()
 
     def end_activity(self, now: float) -> None:
@@ -281,6 +276,16 @@ class Session:
             self._talk.transcript.note(turn.role, turn.text)
         self._out.send(frame)
 
+    def send_turns(self, turns: Sequence[Content], now: float, *, turn_complete: bool) -> None:  # noqa: ARG002
+        """Append contents as they are; their texts enter the conversation."""
+        self._require_live("send_turns")
+        frame = commands.contents(turns, turn_complete=turn_complete)
+        for turn in turns:
+            text = "".join(part.text or "" for part in turn.parts or ())
+            if text:
+                self._talk.transcript.note("model" if turn.role == "model" else "user", text)
+        self._out.send(frame)
+
     def generate_reply(self, instructions: str | None, timeout_s: float, now: float) -> int:
         """Ask the model to speak; return the id that ReplyStarted or ReplyFailed will carry."""
         self._require_live("generate_reply")
@@ -293,7 +298,7 @@ class Session:
         """Silence the model here and now, and tell the service where the profile knows how."""
         if not self.is_live:
             return
-        running = self._talk.turns.current is not None
+        running = self._talk.turns.is_open
         silenced = self._talk.turns.interrupt(now, by="application")
         if silenced and running and self._plan.profile.interrupt == "client_content":
             self._out.send(commands.client_content((), turn_complete=False))

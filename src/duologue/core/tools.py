@@ -100,13 +100,18 @@ class ToolLedger:
 
     def ask(self, call: FunctionCall, *, generation_id: str, turn: int) -> None:
         """Enter a call from the model; an id already seen is counted and ignored."""
+        entered = self._enter(call, generation_id, turn)
+        if entered is not None:
+            self._outlet.emit(entered.event)
+
+    def _enter(self, call: FunctionCall, generation_id: str, turn: int) -> _Call | None:
         call_id = call.id
         if not call_id:
             self._unnamed += 1
             call_id = f"{self._prefix}call-{self._unnamed}"
         if call_id in self._calls:
             self._outlet.count("duplicate_call_ids")
-            return
+            return None
         arguments = call.args or {}
         event = ToolCall(
             call_id=call_id,
@@ -115,10 +120,11 @@ class ToolLedger:
             generation_id=generation_id,
             idempotency_key=self._key(turn, call.name, arguments),
         )
-        self._calls[call_id] = _Call(
+        entered = _Call(
             event, call.id or None, self.is_blocking(call.name), Machine(CALL_TABLE, CallState.OPEN)
         )
-        self._outlet.emit(event)
+        self._calls[call_id] = entered
+        return entered
 
     def answer(
         self,
@@ -153,6 +159,17 @@ class ToolLedger:
         if not will_continue:
             call.machine.to(CallState.ANSWERED)
             self._ended(call, result, is_error=is_error)
+
+    def refuse(self, call: FunctionCall, why: str) -> None:
+        """Answer a call that nobody is told of: the model must not wait for it."""
+        entered = self._enter(call, generation_id="", turn=0)
+        if entered is None:
+            return
+        refusal = FunctionResponse(id=entered.wire_id, name=call.name, response={"error": why})
+        self._outlet.send(encode(ClientMessage(tool_response=ToolResponse(function_responses=[refusal]))))
+        entered.machine.to(CallState.ANSWERED)
+        self._outlet.count("refused_calls")
+        self._forget_oldest()
 
     def cancel(self, call_id: str) -> None:
         """The service takes a call back; unknown and ended ids are counted."""

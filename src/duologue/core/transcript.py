@@ -8,7 +8,7 @@ delivered once, also those of an answer that was interrupted.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from duologue.config import ChatContext, ChatMessage
@@ -29,11 +29,7 @@ class _Item:
     """One stretch of words that is still growing."""
 
     id: str
-    pieces: list[str] = field(default_factory=list[str])
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces).lstrip()
+    text: str = ""
 
 
 class TranscriptBook:
@@ -49,6 +45,7 @@ class TranscriptBook:
         self._prefix = id_prefix
         self._items = 0
         self._open: dict[Role, _Item] = {}
+        self._written = ""
         self._history: deque[ChatMessage] = deque(maxlen=_HISTORY_ITEMS)
 
     @property
@@ -63,12 +60,19 @@ class TranscriptBook:
         item = self._open.get(role)
         if item is None:
             item = self._open[role] = _Item(self._next_id())
-        item.pieces.append(delta)
+        item.text = (item.text + delta).lstrip() if not item.text else item.text + delta
         if self._outlet.wants(Transcript):
             self._outlet.emit(Transcript(role, item.text, delta, final=False, item_id=item.id))
 
+    def write(self, text: str) -> None:
+        """Take a piece of a written answer (TEXT modality): part of the conversation, but no transcript."""
+        self._written += text
+
     def end(self, role: Role, *, interrupted: bool = False) -> None:
         """Close the open item of ``role``, if there is one."""
+        if role == "model" and self._written:
+            written, self._written = self._written, ""
+            self._history.append(ChatMessage(role, written, interrupted=interrupted, id=self._next_id()))
         item = self._open.pop(role, None)
         if item is None:
             return

@@ -10,7 +10,7 @@ The rules (register and evidence: ``docs/quirks.md``):
 * Q-interrupted-late: ``interrupted`` may come when all was generated, or after turnComplete, while
   the sound is still being played; or before anything was generated at all.
 * Q-local-silence: after ``interrupt()`` what still comes of that turn is discarded until the service
-  ends the generation, whatever the service was told.
+  says ``interrupted`` or ends the turn, or the user speaks; its calls are refused, not run.
 * Q-endless-turn: a turn that never completes holds nothing up.
 """
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from duologue.core.generation import Generation, GenerationState, heard
+from duologue.core.generation import OUTPUT_RATE_HZ, Generation, GenerationState, heard
 from duologue.errors import ProtocolError
 from duologue.events import (
     AudioOutput,
@@ -35,7 +35,7 @@ from duologue.events import (
     TurnCompleted,
     TurnTimings,
 )
-from duologue.wire.blob import decode_base64, decoded_bytes
+from duologue.wire.blob import audio_rate_hz, decode_base64, decoded_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,10 +56,12 @@ class _Turn:
     created_at: float | None = None
     generated_at: float | None = None
     user_stopped_at: float | None = None
+    silenced: bool = False
+    """The application interrupted it: what still comes of it is nobody's."""
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(g.id for g in self.generations)
+        return tuple(g.id for g in self.generations if g.announced)
 
 
 class TurnBook:
@@ -104,6 +106,15 @@ class TurnBook:
         return None
 
     @property
+    def is_silenced(self) -> bool:
+        """Whether the application interrupted the open turn and the service has not ended it yet."""
+        return self._open.silenced
+
+    def user_speaks(self) -> None:
+        """A new exchange has begun, whatever the service said of the last one (Q-endless-turn)."""
+        self._open.silenced = False
+
+    @property
     def is_open(self) -> bool:
         """Whether the open turn has any generation yet."""
         return bool(self._open.generations)
@@ -134,7 +145,7 @@ class TurnBook:
         assert blob is not None
         if not blob.data:
             return
-        if not blob.mime_type.startswith("audio/"):
+        if not _is_our_sound(blob.mime_type):
             self._outlet.count("parts_of_other_kinds")
             return
         generation = self.begin(now)
@@ -165,7 +176,7 @@ class TurnBook:
         kind = Thought if thought else TextOutput
         generation.produced.add("thought" if thought else "text")
         if not thought:
-            self._transcript.add("model", text)
+            self._transcript.write(text)
         if self._outlet.wants(kind):
             self._outlet.emit(kind(generation.id, text))
 
@@ -173,7 +184,7 @@ class TurnBook:
         """Take words of the model's speech; they may run ahead of the sound."""
         generation = self.begin(now)
         generation.produced.add("transcript")
-        self._transcript.add("model", text)
+        self._transcript.add("model", text)  # also of a silenced one: every fragment is delivered
 
     def grounded(self, metadata: Mapping[str, Any]) -> None:
         """Pass search results on; an empty object (recorded) says nothing."""
@@ -192,6 +203,8 @@ class TurnBook:
         """Return the running generation, creating one when there is none (Q-lazy-generation)."""
         generation = self.current
         if generation is None:
+            if self._open.silenced:
+                return self._begin_unheard()
             asked_for = self._on_begin(now)
             self._made += 1
             generation = Generation(f"{self._prefix}gen-{self._made}")
@@ -203,6 +216,13 @@ class TurnBook:
             self._on_created(generation.id)
         if generation.state is GenerationState.CREATED:
             generation.machine.to(GenerationState.STREAMING)
+        return generation
+
+    def _begin_unheard(self) -> Generation:
+        generation = Generation("", announced=False)
+        generation.silenced_at_ms = 0
+        generation.machine.to(GenerationState.DISCARDING)
+        self._open.generations.append(generation)
         return generation
 
     # -- ends ---------------------------------------------------------------------------------
@@ -235,6 +255,7 @@ class TurnBook:
 
         Called by the service's mark or by the application. Every generation is interrupted once.
         """
+        self._open.silenced = by == "application" and self.is_open
         fresh = [g for g in (*self._sounding(self._last, now), *self._open.generations) if not g.interrupted]
         if not fresh:
             if by == "service" and not self._open.generations:
@@ -302,3 +323,9 @@ class TurnBook:
             generated_at=turn.generated_at,
             completed_at=now,
         )
+
+
+def _is_our_sound(mime_type: str) -> bool:
+    """Tell whether a part is PCM at the one rate there is; Vertex leaves the rate out (recorded)."""
+    kind = mime_type.partition(";")[0].strip().lower()
+    return kind in ("audio/pcm", "audio/l16") and audio_rate_hz(mime_type, OUTPUT_RATE_HZ) == OUTPUT_RATE_HZ

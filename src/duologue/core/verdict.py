@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from duologue.errors import AuthError, ConnectError, DuologueError, LinkLost
-from duologue.wire.close import CloseKind, classify
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["end_error", "link_error"]
+from duologue.errors import AuthError, ConnectError, DuologueError, LinkLost, ProtocolError
+from duologue.wire.close import CloseKind, classify
+from duologue.wire.scrub import scrub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["end_error", "link_error", "reported_error", "scrubbed"]
 
 _ADVICE: dict[CloseKind, str] = {
     "auth": "check the API key or token",
@@ -41,5 +47,30 @@ def end_error(lost: LinkLost, *, mid_answer: bool) -> DuologueError | None:
 
     A normal close in the middle of an answer is none (Q-clean-close-in-a-turn).
     """
-    in_order = classify(lost.code, lost.reason).kind == "ended" and not mid_answer
-    return None if in_order else lost
+    verdict = classify(lost.code, lost.reason)
+    if verdict.kind == "ended" and not mid_answer:
+        return None
+    retry = verdict.retry or verdict.kind == "ended"
+    return LinkLost(str(lost), code=lost.code, reason=lost.reason, retryable=retry and lost.retryable)
+
+
+def scrubbed(lost: LinkLost, secrets: Iterable[str | None]) -> LinkLost:
+    """Return the loss without the handles that the peer may have quoted."""
+    reason = scrub(lost.reason, secrets)
+    if reason == lost.reason:
+        return lost
+    return LinkLost(
+        str(lost).replace(lost.reason, reason), code=lost.code, reason=reason, retryable=lost.retryable
+    )
+
+
+def reported_error(error: Mapping[str, Any], secrets: Iterable[str | None]) -> ProtocolError:
+    """Return what an error object of the service says; practically unseen, so every field may be missing."""
+    words = scrub(str(error.get("message", "no reason given"))[:500], secrets)
+    code = error.get("code")
+    return ProtocolError(
+        f"the service reports an error: {words}",
+        code=code if isinstance(code, int) else None,
+        reason=words,
+        phase="ready",
+    )

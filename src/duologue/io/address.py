@@ -32,6 +32,7 @@ def find_endpoint(
     base_url: str | None,
     allow_insecure: bool,
     vertexai: bool | None = None,
+    default_version: str = DEFAULT_API_VERSION,
 ) -> Endpoint:
     """Return where to connect and with which headers.
 
@@ -40,6 +41,7 @@ def find_endpoint(
         api_key: None looks into the environment.
         base_url: None looks into ``http_options``, then into the environment.
         allow_insecure: Permits an unencrypted link to another host than loopback.
+        default_version: Used when neither option nor environment names an API version.
         vertexai: None lets the environment ask for Vertex AI, which is refused.
 
     Raises:
@@ -63,7 +65,7 @@ def find_endpoint(
         api_version=live.api_version
         or given.get("api_version")
         or os.environ.get(API_VERSION_VARIABLE)
-        or DEFAULT_API_VERSION,
+        or default_version,
         allow_insecure=allow_insecure,
         headers=given.get("headers"),
     )

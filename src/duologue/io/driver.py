@@ -83,6 +83,7 @@ class Driver:
         self._deliver = deliver
         self._notify = notify
         self._decoder = ServerDecoder()
+        self.cleared_ms = 0.0
         self._events: deque[Event | Notice] = deque()
         self._delivering = False
         self._outbox = Outbox(stale_after_ms=options.uplink_buffer_ms, message_limit=options.outbox_messages)
@@ -160,10 +161,16 @@ class Driver:
         """Sound dropped because the link was slower than real time."""
         return self._outbox.dropped_ms
 
+    def clear_audio(self) -> None:
+        """Drop the caller's sound that is not on the wire yet, wherever it waits."""
+        self._core.clear_audio()
+        self.cleared_ms += self._outbox.drop_sound()
+        self.pump()
+
     @property
-    def unknown_fields(self) -> dict[str, int]:
-        """Fields the service sent that this package does not know, with how often."""
-        return dict(self._decoder.unknown)
+    def unknown_fields(self) -> int:
+        """How many fields the service sent that this package does not know."""
+        return sum(self._decoder.unknown.values())
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._inner.add(task)

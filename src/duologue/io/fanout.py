@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Fanout", "Subscription"]
 
 E = TypeVar("E")
+
+_log = logging.getLogger("duologue")
 
 
 class Subscription:
@@ -210,21 +213,26 @@ class Fanout:
     def deliver(self, event: Event) -> None:
         """Hand an event to everybody; a function's exception becomes a ``SessionError``."""
         kind = type(event)
+        failures: list[Exception] = []
         for kinds, function in self._functions:
             if kinds is None or kind in kinds:
                 try:
                     function(event)
                 except Exception as error:  # one subscriber's mistake must not stop the reader
-                    self._report(error, event)
+                    failures.append(error)
         for reference in self._queues:
             subscription = reference()
             if subscription is not None:
                 subscription.put(event)
         if isinstance(event, SessionEnded):
             self._last = event
+        for failure in failures:
+            self._report(failure, event)
 
     def _report(self, error: Exception, event: Event) -> None:
-        if not isinstance(event, SessionError):
+        if isinstance(event, SessionError | SessionEnded):  # nothing comes after the end, nor out of itself
+            _log.error("a function given to on() failed at %s", type(event).__name__, exc_info=error)
+        else:
             self.deliver(SessionError(error))
 
     def _forget(self, reference: weakref.ref[Subscription]) -> None:

@@ -88,6 +88,12 @@ class Outbox:
         while self._audio_ms > self._audio_limit_ms or self._oldest_sound_at() < stale_at:
             self._drop_oldest_sound()
 
+    def drop_sound(self) -> float:
+        """Take out all sound that waits; return how many milliseconds that was."""
+        dropped_ms, self._audio_ms = self._audio_ms, 0.0
+        self._frames = deque(entry for entry in self._frames if not entry[0].audio_ms)
+        return dropped_ms
+
     def _oldest_sound_at(self) -> float:
         """When the oldest sound was put in; there is some whenever this is asked."""
         return next(put_at for frame, put_at in self._frames if frame.audio_ms)

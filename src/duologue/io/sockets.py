@@ -22,7 +22,7 @@ async def open_socket(host: str, port: int, timeout_s: float) -> socket.socket:
     where = f"{host}:{port}"
     try:
         async with asyncio.timeout(timeout_s):
-            return await _first_that_answers(host, port)
+            return await _first_that_answers(host, port, timeout_s)
     except TimeoutError as error:
         msg = f"{where} did not accept a connection within {timeout_s:g} s"
         raise ConnectError(msg, phase="connect", retryable=True) from error
@@ -49,7 +49,7 @@ async def give_up(sock: socket.socket) -> None:
     sock.close()
 
 
-async def _first_that_answers(host: str, port: int) -> socket.socket:
+async def _first_that_answers(host: str, port: int, timeout_s: float) -> socket.socket:
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     last: OSError = OSError("the name has no address")
@@ -57,8 +57,10 @@ async def _first_that_answers(host: str, port: int) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         try:
-            await loop.sock_connect(sock, address)
-        except OSError as error:
+            # Each address gets its share: one that swallows everything must not use up the others' time.
+            async with asyncio.timeout(timeout_s / len(infos)):
+                await loop.sock_connect(sock, address)
+        except (OSError, TimeoutError) as error:
             sock.close()
             last = error
         except BaseException:

@@ -19,8 +19,11 @@ from urllib.request import getproxies, proxy_bypass
 from duologue import __version__
 from duologue.errors import AuthError, ConfigError, ConnectError, LinkLost
 from duologue.io.sockets import give_up, open_socket
+from duologue.wire.endpoint import is_loopback
+from duologue.wire.scrub import scrub
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from duologue.config import SessionOptions
@@ -72,8 +75,8 @@ class WebSocketTransport:
             msg = f"{where} did not finish the WebSocket upgrade within {options.upgrade_timeout_s:g} s"
             raise ConnectError(msg, phase="upgrade", retryable=True) from error
         except Exception as error:  # one mapping point for two libraries' exception trees
-            raise _connect_error(error, module, endpoint) from error
-        return WebSocketLink(connection, module, options.close_timeout_s)
+            raise _connect_error(error, module, endpoint) from _shown(error, endpoint)
+        return WebSocketLink(connection, module, options.close_timeout_s, tuple(endpoint.headers.values()))
 
     async def _open(self, module: ModuleType, endpoint: Endpoint, options: SessionOptions) -> Any:
         arguments: dict[str, Any] = {
@@ -108,8 +111,11 @@ class WebSocketTransport:
 class WebSocketLink:
     """One open link over either library."""
 
-    def __init__(self, connection: Any, module: ModuleType, close_timeout_s: float) -> None:
+    def __init__(
+        self, connection: Any, module: ModuleType, close_timeout_s: float, secrets: tuple[str, ...]
+    ) -> None:
         self._connection = connection
+        self._secrets = secrets
         self._closed_error: type[Exception] = module.ConnectionClosed
         self._close_timeout_s = close_timeout_s
 
@@ -118,7 +124,7 @@ class WebSocketLink:
         try:
             await self._connection.send(frame, text=True)
         except self._closed_error as error:
-            raise _link_lost(error) from error
+            raise _link_lost(error, self._secrets) from None
         except (OSError, EOFError) as error:
             raise LinkLost(f"the link broke: {error}", code=_NO_CLOSE_FRAME) from error
 
@@ -127,7 +133,7 @@ class WebSocketLink:
         try:
             message: bytes | str = await self._connection.recv(decode=False)
         except self._closed_error as error:
-            raise _link_lost(error) from error
+            raise _link_lost(error, self._secrets) from None
         except (OSError, EOFError) as error:
             raise LinkLost(f"the link broke: {error}", code=_NO_CLOSE_FRAME) from error
         return message
@@ -173,13 +179,21 @@ def _connector(module: ModuleType) -> Any:
 
 
 def _proxied(scheme: str, host: str) -> bool:
-    """Tell whether the environment names a proxy for this host."""
+    """Tell whether the environment names a proxy for this host; this machine is reached without one."""
+    if is_loopback(host):
+        return False
     proxies = getproxies()
     kinds = ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all")
     return any(kind in proxies for kind in kinds) and not proxy_bypass(host)
 
 
-def _link_lost(error: Exception) -> LinkLost:
+def _shown(error: Exception, endpoint: Endpoint) -> Exception | None:
+    """Return the cause of an error, unless it quotes a secret that a traceback would then print."""
+    said = str(error)
+    return error if scrub(said, endpoint.headers.values()) == said else None
+
+
+def _link_lost(error: Exception, secrets: Iterable[str]) -> LinkLost:
     """Return the peer's code and reason: 1005 for a close frame without, 1006 for none at all.
 
     picows says 0 where websockets says 1005, and calls an oversize frame of the peer's a close received.
@@ -193,29 +207,29 @@ def _link_lost(error: Exception) -> LinkLost:
     ):
         return LinkLost("a frame was larger than max_message_bytes", code=_TOO_BIG, retryable=False)
     if received is not None:
-        code, reason = int(received.code) or _NO_STATUS, str(received.reason or "")
+        code, reason = int(received.code) or _NO_STATUS, scrub(str(received.reason or ""), secrets)
         return LinkLost(f"the service closed the link: {code} {reason}".rstrip(), code=code, reason=reason)
     return LinkLost("the link broke without a close frame", code=_NO_CLOSE_FRAME)
 
 
 def _connect_error(error: Exception, module: ModuleType, endpoint: Endpoint) -> ConnectError | ConfigError:
-    where = endpoint.host
+    where, said = endpoint.host, scrub(str(error), endpoint.headers.values())
     if isinstance(error, (ConnectError, ConfigError)):
         return error
     status = _http_status(error)
     if status is not None:
         return _status_error(status, where)
     if isinstance(error, ssl.SSLError) or "SSL" in str(error):
-        words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+        words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or said
         return ConnectError(f"TLS with {where} failed: {words}", phase="tls", reason=str(words))
     if isinstance(error, module.InvalidHandshake | module.ProtocolError | EOFError):
-        return ConnectError(f"{where} does not answer as a WebSocket server: {error}", phase="upgrade")
+        return ConnectError(f"{where} does not answer as a WebSocket server: {said}", phase="upgrade")
     if isinstance(error, OSError):
         # The socket was open by then (see open_socket), so it broke in what came next.
         phase: Phase = "tls" if endpoint.secure else "upgrade"
-        said = str(error) or type(error).__name__
+        said = said or type(error).__name__
         return ConnectError(f"{where} broke the connection off: {said}", phase=phase, retryable=True)
-    return ConnectError(f"connecting to {where} failed: {type(error).__name__}: {error}", phase="connect")
+    return ConnectError(f"connecting to {where} failed: {type(error).__name__}: {said}", phase="connect")
 
 
 def _http_status(error: Exception) -> int | None:

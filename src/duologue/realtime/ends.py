@@ -45,6 +45,7 @@ class Ends:
         self._sinks: list[AudioSink] = []
         self._spawn: Callable[[Coroutine[Any, Any, None]], None] | None = None
         self._closed = False
+        self._running = 0
 
     def attach(self, *ends: object) -> None:
         """Add ends; they start at once when the session runs."""
@@ -87,16 +88,35 @@ class Ends:
 
     def _start_sink(self, sink: AudioSink) -> None:
         sink.start(self._report)
-        self._fanout.on(frozenset({AudioOutput}), lambda event: sink.write(event.generation_id, event.pcm))
+        self._fanout.on(frozenset({AudioOutput}), _WholeSamples(sink).write)
         self._fanout.on(frozenset({Interrupted}), lambda event: sink.flush())  # noqa: ARG005
         self._fanout.on(frozenset({GenerationCompleted}), lambda event: sink.end(event.id))
 
     async def _pump(self, source: AudioSource) -> None:
+        self._running += 1
         try:
             async for frame in source:
                 self._intake.push(frame, sample_rate=source.sample_rate, channels=source.channels)
-            self._source_ended()
+            if self._running == 1:  # another source still speaks: the sound goes on
+                self._source_ended()
         except (SessionClosed, asyncio.CancelledError):
             return
         finally:
+            self._running -= 1
             await source.aclose()
+
+
+class _WholeSamples:
+    """Hands sound to a sink in whole samples: half of one waits for the piece that has its other half."""
+
+    def __init__(self, sink: AudioSink) -> None:
+        self._sink = sink
+        self._rest = ("", b"")
+
+    def write(self, event: AudioOutput) -> None:
+        """Pass on a piece of sound."""
+        generation_id, half = self._rest
+        pcm = half + event.pcm if half and generation_id == event.generation_id else event.pcm
+        odd = len(pcm) % 2
+        self._rest = (event.generation_id, pcm[-1:] if odd else b"")
+        self._sink.write(event.generation_id, pcm[:-1] if odd else pcm)

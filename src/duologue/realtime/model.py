@@ -89,7 +89,9 @@ class RealtimeModel:
         if not self.profile.known:
             _log.warning("the model %r is not known; it is treated with the safest assumptions", self.model)
         self.label = f"duologue.RealtimeModel({self.model})"
-        self.capabilities = RealtimeCapabilities()
+        self.capabilities = RealtimeCapabilities(
+            text_response_modality="TEXT" in self.profile.output_modalities
+        )
         self._instructions = instructions
         self._registry = Registry(tools)
         self._voice = voice
@@ -100,6 +102,8 @@ class RealtimeModel:
         self._base_url = base_url
         self._allow_insecure = allow_insecure
         self._config = live_config(config)
+        if self._config.setup_overrides:
+            _log.warning("setup_overrides: %s go out unchecked", ", ".join(self._config.setup_overrides))
         self._options = options
         self._sessions: weakref.WeakSet[RealtimeSession] = weakref.WeakSet()
         self._setup(handle=None, manual=False)  # refuses now what would be refused later
@@ -136,6 +140,7 @@ class RealtimeModel:
             base_url=self._base_url,
             allow_insecure=self._allow_insecure,
             vertexai=self._vertexai,
+            default_version=self.profile.api_version_for(self._config),
         )
         plan = SessionPlan(
             session_id=session_id or uuid.uuid4().hex[:12],

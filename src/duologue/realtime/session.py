@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from duologue.core.link import Link
@@ -46,6 +47,8 @@ __all__ = ["RealtimeSession"]
 
 E = TypeVar("E")
 
+_log = logging.getLogger("duologue")
+
 _EVENTS = frozenset(get_args(Event))
 
 
@@ -81,6 +84,7 @@ class RealtimeSession:
         self._runner = runner
         self._clock = clock
         self._driver: Driver | None = None
+        self._raw_sent = False
         self._fanout = Fanout(
             control_limit=options.control_queue_size,
             audio_limit_s=options.downlink_buffer_s,
@@ -194,8 +198,12 @@ class RealtimeSession:
     @property
     def counters(self) -> Mapping[str, int]:
         """What was dropped, discarded or ignored, by name; ``docs/quirks.md`` explains the names."""
-        dropped_ms = round(self._driver.dropped_ms) if self._driver else 0
-        return {**self._core.counters, **({"outbox_dropped_ms": dropped_ms} if dropped_ms else {})}
+        mine: dict[str, int] = {}
+        if self._driver is not None:
+            mine["outbox_dropped_ms"] = round(self._driver.dropped_ms)
+            mine["outbox_cleared_ms"] = round(self._driver.cleared_ms)
+            mine["unknown_fields"] = self._driver.unknown_fields
+        return {**self._core.counters, **{name: count for name, count in mine.items() if count}}
 
     # -- events -------------------------------------------------------------------------------
 
@@ -357,14 +365,18 @@ class RealtimeSession:
     def clear_audio(self) -> None:
         """Drop the caller's sound that is not on the wire yet."""
         self._intake.reset()
-        self._core.clear_audio()
+        if self._driver is not None:
+            self._driver.clear_audio()
 
     def report_playhead(self, generation_id: str, played_ms: int) -> None:
         """Tell how much of a generation was heard; attached sinks do this themselves."""
         self._core.report_playhead(generation_id, played_ms)
 
     def send_raw(self, message: Mapping[str, Any]) -> None:
-        """Send any message as it is: the way out for what this package does not know yet."""
+        """Send any message as it is: the way out for what this package does not know yet. Warns once."""
+        if not self._raw_sent:
+            self._raw_sent = True
+            _log.warning("send_raw: what is sent so is not checked, and the session does not know of it")
         self._live_driver("send_raw").command(lambda now: self._core.send_raw(message, now))
 
     # -- inside -------------------------------------------------------------------------------

@@ -177,7 +177,11 @@ def endpoint_of(config: GeminiTransportConfig) -> Endpoint:
         Unsupported: The environment asks for Vertex AI.
     """
     return find_endpoint(
-        config.live, api_key=config.api_key, base_url=config.base_url, allow_insecure=config.allow_insecure
+        config.live,
+        api_key=config.api_key,
+        base_url=config.base_url,
+        allow_insecure=config.allow_insecure,
+        default_version=profile_for(config.model).api_version_for(config.live),
     )
 
 

@@ -25,13 +25,15 @@ class Verdict:
 
 # (code, a part of the reason in lower case, verdict); the first row that fits decides.
 _ROWS: tuple[tuple[int, str, Verdict], ...] = (
-    (1007, "api key not valid", Verdict("auth", retry=False)),
+    (1007, "api key", Verdict("auth", retry=False)),
     (1007, "invalid session handle", Verdict("handle", retry=True)),
     (1007, "setup must be the first", Verdict("protocol", retry=False)),
     (1007, "user location is not supported", Verdict("config", retry=False)),
     (1007, "", Verdict("config", retry=False)),
     (1008, "unregistered callers", Verdict("auth", retry=False)),
     (1008, "invalid authentication credentials", Verdict("auth", retry=False)),
+    (1008, "permission denied", Verdict("auth", retry=False)),
+    (1008, "api key", Verdict("auth", retry=False)),
     (1008, "is not found for api version", Verdict("model", retry=False)),
     (1008, "publisher model", Verdict("model", retry=False)),
     (1008, "session not found", Verdict("handle", retry=True)),

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from duologue.errors import Unsupported
+from duologue.wire.endpoint import DEFAULT_API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from duologue.config import LiveConfig
 
 __all__ = ["DEFAULT_MODEL", "PROFILES", "Evidence", "ModelProfile", "profile_for"]
 
@@ -54,6 +57,11 @@ class ModelProfile:
     """False for the row that an unknown model gets."""
     evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
 
+    def api_version_for(self, live: LiveConfig) -> str:
+        """Return the API version that has what is asked for: some options exist in v1alpha alone."""
+        asks = bool(live.enable_affective_dialog) or live.proactivity is not None
+        return "v1alpha" if asks and self.proactive_audio == "opt-in" else DEFAULT_API_VERSION
+
     def check_modalities(self, wanted: list[str]) -> None:
         """Refuse output modalities the model does not have, before connecting.
 
@@ -73,7 +81,6 @@ _NATIVE_2_5 = ModelProfile(
     model_prefixes=(
         "gemini-2.5-flash-native-audio",
         "gemini-2.5-flash-preview-native-audio",
-        "gemini-live-2.5",
     ),
     output_modalities=("AUDIO",),
     thinking="budget",
@@ -156,6 +163,9 @@ _UNKNOWN = ModelProfile(
     known=False,
 )
 
+_OTHER_FAMILIES = ("extended-thinking",)
+"""Names that begin like a row's but belong to models with a life cycle of their own."""
+
 PROFILES: Mapping[str, ModelProfile] = {row.name: row for row in (_NATIVE_2_5, _LIVE_3_8)}
 
 
@@ -166,6 +176,6 @@ def profile_for(model: str) -> ModelProfile:
     """
     bare = model.rsplit("/", 1)[-1]
     for row in PROFILES.values():
-        if bare.startswith(row.model_prefixes):
+        if bare.startswith(row.model_prefixes) and not any(part in bare for part in _OTHER_FAMILIES):
             return row
     return _UNKNOWN

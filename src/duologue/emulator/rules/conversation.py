@@ -6,7 +6,8 @@ added behind the model's words, so that the last entry is always what is to be a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from duologue.emulator.protocols import Call, Entry, Prompt, ToolSpec
 from duologue.emulator.rules.words import clean, estimate_tokens
@@ -14,7 +15,7 @@ from duologue.emulator.rules.words import clean, estimate_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from duologue.wire.content import Content, Tool
+    from duologue.wire.content import Content, FunctionDeclaration, Tool
 
 __all__ = ["Conversation", "call_tokens", "content_text", "entries_of_turns", "written_entry"]
 
@@ -55,6 +56,12 @@ def entries_of_turns(turns: Sequence[Content], *, complete: bool) -> list[Entry]
     return entries
 
 
+def _json_schema(declared: FunctionDeclaration) -> Mapping[str, Any] | None:
+    """Return a real JSON Schema where one was declared: google-genai sends plain functions so."""
+    schema: Any = declared.parameters_json_schema
+    return cast("Mapping[str, Any]", schema) if isinstance(schema, Mapping) else None
+
+
 def written_entry(text: str) -> Entry:
     """Return what a realtime text adds: the caller's words, or a nudge to go on when it has none."""
     return Entry("instruction") if text.strip() in ("", ".") else Entry("user", text)
@@ -89,7 +96,7 @@ class Conversation:
         declarations = [one for tool in tools for one in tool.function_declarations or []]
         self.behaviors = {one.name: one.behavior for one in declarations if one.behavior}
         self._tools = tuple(
-            ToolSpec(clean(one.name), clean(one.description or ""), one.parameters or {})
+            ToolSpec(clean(one.name), clean(one.description or ""), one.parameters or _json_schema(one) or {})
             for one in declarations
         )
 
