@@ -389,20 +389,101 @@ def exists_as_module(name: str) -> bool:
     return (SRC / f"{name}.py").is_file() or (SRC / name).is_dir()
 
 
+def functions_of_tests() -> Iterator[tuple[str, str]]:
+    """Each test of the repository by its name for pytest, and its source."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            holder = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
+            for inner in node.body if isinstance(node, ast.ClassDef) else [node]:
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith(
+                    "test_"
+                ):
+                    source = ast.get_source_segment(text, inner) or ""
+                    yield f"{name_of(path)}::{holder}{inner.name}", source
+
+
 def test_quirks_name_rooms_and_tests_that_exist() -> None:
     """The register points at code; when code moves, so does its row."""
+    known = {reference for reference, _ in functions_of_tests()}
     astray = []
     for row in quirk_rows():
         quirk = row[0].partition("<br>")[2]
         astray += [
             f"{quirk}: {name}" for name in re.findall(r"`([^`]+)`", row[3]) if not exists_as_module(name)
         ]
-        for reference in re.findall(r"`([^`]+)`", row[4]):
-            file, _, test = reference.partition("::")
-            path = ROOT / file
-            if not path.exists() or (test and f"def {test}(" not in path.read_text(encoding="utf-8")):
-                astray.append(f"{quirk}: {reference}")
+        tests = re.findall(r"`([^`]+)`", row[4])
+        astray += (
+            [f"{quirk}: {test}" for test in tests if test not in known] if tests else [f"{quirk}: no test"]
+        )
     assert not astray
+
+
+def test_quirks_name_every_test_that_names_them() -> None:
+    """So that the register shows what holds a row without a search."""
+    listed = {row[0].partition("<br>")[2]: set(re.findall(r"`([^`]+)`", row[4])) for row in quirk_rows()}
+    missing = [
+        f"{quirk}: `{reference}`"
+        for reference, source in functions_of_tests()
+        for quirk in set(re.findall(r"\bQ-[a-z0-9][a-z0-9-]*[a-z0-9]", source))
+        if not reference.startswith(f"{name_of(Path(__file__))}::")
+        and quirk in listed
+        and reference not in listed[quirk]
+    ]
+    assert not missing
+
+
+# --- counters --------------------------------------------------------------------------------------------------------
+
+
+def first_argument(call: ast.Call) -> ast.expr | None:
+    return call.args[0] if call.args else None
+
+
+def counted_names(tree: ast.Module) -> set[str]:
+    """Names given to ``outlet.count(...)``, also through a function that passes its argument on."""
+    names: set[str] = set()
+    givers = {"count"}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.name != "count":
+            parameters = {argument.arg for argument in function.args.args}
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and dotted(call.func).endswith(".count"):
+                    given = first_argument(call)
+                    if isinstance(given, ast.Name) and given.id in parameters:
+                        givers.add(function.name)
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and dotted(call.func).rpartition(".")[2] in givers:
+            given = first_argument(call)
+            if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                names.add(given.value)
+    return names
+
+
+def test_names_of_counters_are_found_also_when_they_are_passed_on() -> None:
+    source = """
+def lost(self, counter, ms):
+    self._outlet.count(counter, ms)
+
+def drop(self):
+    self.lost("a_ms", 1)
+    self._outlet.count("b")
+"""
+    assert counted_names(ast.parse(source)) == {"a_ms", "b"}
+
+
+def test_counters_are_in_the_register_and_nothing_else_is() -> None:
+    """Whoever reads ``session.counters`` looks a name up in the table of docs/quirks.md."""
+    page = (ROOT / "docs" / "quirks.md").read_text(encoding="utf-8")
+    table = page.partition("## Counters")[2].partition("\n## ")[0]
+    listed = {found[1]: found[2] for found in re.finditer(r"(?m)^\| `([a-z_]+)` \| ([^|]+) \|", table)}
+    core = {name for module, tree in modules() if module.startswith("core/") for name in counted_names(tree)}
+    assert core
+    assert core == {name for name, where in listed.items() if where == "core"}
+    words = set(
+        re.findall(r"[a-z_]+", "".join(path.read_text(encoding="utf-8") for path in SRC.rglob("*.py")))
+    )
+    assert set(listed) <= words
 
 
 def test_the_changelog_has_an_open_section_and_the_version() -> None:
