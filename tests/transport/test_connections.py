@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ from duologue.transport import (
     ToolCallResult,
     TranscriptionOptions,
 )
+from duologue.transport.connection import Connection
+from duologue.transport.replay import as_turns, replay_turns
 from duologue.wire import profiles
 
 if TYPE_CHECKING:
@@ -483,18 +486,92 @@ async def test_sound_is_bytes_or_base64_and_nothing_without_a_connection(
     await transport.connect()
     transport.send_audio(b"\1\0" * 800)
     transport.send_audio("AgA=")
-    transport.clear_audio()
     transport.send_audio(memoryview(b"\3\0"))
     transport.commit_audio()
-    heard = await service.heard("realtimeInput", 3)
-    assert heard[0]["audio"]["mimeType"] == "audio/pcm;rate=16000"
-    assert heard[1:] == [
-        {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AwA="}},
-        {"audioStreamEnd": True},
-    ]
+    heard = await service.heard("realtimeInput")
+    while not heard[-1].get("audioStreamEnd"):
+        heard = await service.heard("realtimeInput", len(heard) + 1)
+    assert {piece["audio"]["mimeType"] for piece in heard[:-1]} == {"audio/pcm;rate=16000"}
+    pcm = b"".join(base64.b64decode(piece["audio"]["data"]) for piece in heard[:-1])
+    assert pcm == b"\1\0" * 800 + b"\2\0\3\0"
     for wrong in (b"\1", "??"):
         with pytest.raises(ConfigError):
             transport.send_audio(wrong)
+
+
+async def test_cleared_sound_is_dropped_wherever_it_waits(make: Make, service: Service) -> None:
+    transport = make()
+    await transport.connect()
+    transport.send_audio(b"\1\0" * 8000)  # whole chunks wait to be written, the rest to become one
+    transport.send_content([ContentTurn("user", "a")], turn_complete=False)
+    transport.clear_audio()
+    transport.send_audio(b"\2\0")
+    transport.commit_audio()
+    assert await service.heard("realtimeInput", 2) == [
+        {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AgA="}},
+        {"audioStreamEnd": True},
+    ]
+    assert len(await service.heard("clientContent")) == 1  # nothing but sound is dropped
+
+
+async def test_whatever_is_sent_as_turns_enters_the_conversation(service: Service) -> None:
+    def ignore(*arguments: Any) -> None: ...
+
+    connection = Connection(
+        GeminiTransportConfig(api_key="k"),
+        None,
+        service.transport,
+        fire=ignore,
+        keep_handle=ignore,
+        keep_call=ignore,
+    )
+    await connection.open()
+    try:
+        connection.send_turns(replay_turns(HISTORY), turn_complete=False)
+        connection.send_turns(as_turns([{"parts": [{"text": "And "}, {"text": "now?"}]}]), turn_complete=True)
+        assert await service.heard("clientContent", 2) == [
+            {"turns": REPLAYED, "turnComplete": False},
+            {"turns": [{"parts": [{"text": "And "}, {"text": "now?"}]}], "turnComplete": True},
+        ]
+        noted = [(item.role, item.text) for item in connection.core.chat_ctx.messages]
+    finally:
+        await connection.driver.stop()
+    told_again = [(turn["role"], turn["parts"][0]["text"]) for turn in REPLAYED if "text" in turn["parts"][0]]  # type: ignore[index] # plain JSON
+    assert noted == [*told_again, ("user", "And now?")]
+
+
+async def test_turns_as_on_the_wire_may_be_spelt_either_way(make: Make, service: Service) -> None:
+    transport = make()
+    await transport.connect()
+    blob = {"mime_type": "image/png", "data": "iVBORw=="}
+    transport.send_client_content(
+        ({"role": "user", "parts": ({"inline_data": blob},)}, {"parts": [{"text": "?", "thought": None}]})
+    )
+    assert await service.heard("clientContent") == [
+        {"turns": [REPLAYED[3], {"parts": [{"text": "?"}]}], "turnComplete": True}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("turn", "words"),
+    [
+        ({"role": "user", "text": "a"}, "turn 1 is none: .*unknown field `text`"),
+        ({"parts": [{"inlineData": {"data": b"x"}}]}, r"Expected `str`, got `bytes` - at `\$\.parts"),
+        ({"parts": [{"text": 1}]}, r"\$\.parts\[.*\.text"),
+        ("a", "Expected `object`, got `str`"),
+        ({"parts": [{"functionCall": {"args": {"x": object()}}}]}, "written as JSON"),
+    ],
+)
+async def test_turns_that_the_wire_does_not_have_are_refused(
+    make: Make, service: Service, turn: Any, words: str
+) -> None:
+    transport = make()
+    await transport.connect()
+    with pytest.raises(ConfigError, match=words):
+        transport.send_client_content([{"parts": [{"text": "fine"}]}, turn])
+    transport.commit_audio()
+    await service.heard("realtimeInput")
+    assert not any("clientContent" in message for message in service.sent)
 
 
 async def test_content_and_files(make: Make, service: Service) -> None:

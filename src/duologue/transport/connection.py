@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from duologue.io.transport import Transport
     from duologue.transport.setup import GeminiTransportConfig
     from duologue.transport.values import ResultScheduling
+    from duologue.wire.content import Content
 
 __all__ = ["Connection", "KeptHandle"]
 
@@ -124,10 +125,9 @@ class Connection:
         self.driver.command(lambda now: self.core.generate_reply(instructions, REPLY_DUE_S, now))
         self.watch.expect(self.clock.now())
 
-    def send_turns(self, turns: list[Mapping[str, Any]], *, turn_complete: bool) -> None:
-        """Send ``clientContent`` turns; with ``turn_complete`` a reply is due."""
-        content = {"turns": turns, "turnComplete": turn_complete}
-        self.command(lambda now: self.core.send_raw({"clientContent": content}, now))
+    def send_turns(self, turns: Sequence[Content], *, turn_complete: bool) -> None:
+        """Send turns of any kind; with ``turn_complete`` a reply is due."""
+        self.command(lambda now: self.core.send_turns(turns, now, turn_complete=turn_complete))
         if turn_complete:
             self.watch.expect(self.clock.now())
 

@@ -15,6 +15,7 @@ from duologue.transport.links import Links
 from duologue.transport.replay import (
     as_bytes,
     as_response,
+    as_turns,
     file_turn,
     result_turn,
 )
@@ -151,10 +152,10 @@ class GeminiLiveTransport(LLMTransport):
 
         With a usable handle the service restores the conversation and ``conversation_history`` is not
         sent again: what was said after that handle was issued is lost to it. Without one, or when the
-        service refuses it, the history is told again, calls and results as text. Results of ``pending_tool_calls`` that are completed are told as text in either
-        case; a result that comes later for a call of an earlier link is told as text by
-        ``send_tool_result``. Not honoured: the service keeps no call open across links, so the model may
-        ask again under a new id.
+        service refuses it, the history is told again, calls and results as text. Results of
+        ``pending_tool_calls`` that are completed are told as text in either case; a result that comes later
+        for a call of an earlier link is told as text by ``send_tool_result``. Not honoured: the service
+        keeps no call open across links, so the model may ask again under a new id.
 
         Args:
             state: What the orchestrator knows, or a handle to restore.
@@ -222,7 +223,7 @@ class GeminiLiveTransport(LLMTransport):
     def clear_audio(self) -> None:
         """Drop the user's sound that is not on the wire yet."""
         if self._links.current is not None:
-            self._links.current.core.clear_audio()
+            self._links.current.driver.clear_audio()
 
     # -- content ------------------------------------------------------------------------------
 
@@ -237,8 +238,13 @@ class GeminiLiveTransport(LLMTransport):
         self._links.live("send_content").send_messages(messages, turn_complete=turn_complete)
 
     def send_client_content(self, turns: Sequence[Mapping[str, Any]], *, turn_complete: bool = True) -> None:
-        """Append turns as on the wire (``{"role": ..., "parts": [...]}``)."""
-        self._links.live("send_client_content").send_turns([*turns], turn_complete=turn_complete)
+        """Append turns as on the wire (``{"role": ..., "parts": [...]}``).
+
+        Raises:
+            SessionClosed: There is no connection.
+            ConfigError: A field that the wire does not have.
+        """
+        self._links.live("send_client_content").send_turns(as_turns(turns), turn_complete=turn_complete)
 
     def send_file(self, data: bytes | str, mime_type: str) -> None:
         """Show the model a file as a user turn, without asking for an answer.
@@ -258,7 +264,8 @@ class GeminiLiveTransport(LLMTransport):
         """Ensure a reply: ask for one, unless one is running or due.
 
         Due is: asked for or spoken for within the last 10 s, the user is speaking, or a call waits for
-        its result. A reply that does not begin is told to ``on_error``.
+        its result. Speech and answers of which nothing more was heard for 60 s count as over. A reply that
+        does not begin is told to ``on_error``.
 
         Raises:
             SessionClosed: There is no connection.

@@ -133,7 +133,7 @@ class Links:
             else:
                 self.earlier_calls.keep(call.id, call.name)
         if turns:
-            self.live("reconnect").send_turns([*turns], turn_complete=False)
+            self.live("reconnect").send_turns(turns, turn_complete=False)
 
     def _keep_handle(self, handle: KeptHandle) -> None:
         self._handle = handle

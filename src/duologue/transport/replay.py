@@ -6,7 +6,9 @@ The service refuses function parts in seeded turns, so calls and results are tol
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import msgspec
 
 from duologue.errors import ConfigError, ProtocolError
 from duologue.tools.results import ResultError, response_of
@@ -18,13 +20,15 @@ from duologue.transport.values import (
     ReplayTransfer,
 )
 from duologue.wire.blob import decode_base64, encode_base64
+from duologue.wire.content import Blob, Content, Part
+from duologue.wire.normalise import rename
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from duologue.transport.values import ReplayItem
 
-__all__ = ["EarlierCalls", "as_bytes", "as_response", "file_turn", "replay_turns", "result_turn", "text_turn"]
+__all__ = ["EarlierCalls", "as_bytes", "as_response", "as_turns", "file_turn", "replay_turns", "result_turn"]
 
 _MAX_RESULT_BYTES = 1024 * 1024
 _EARLIER_CALLS_KEPT = 256
@@ -55,27 +59,37 @@ class EarlierCalls:
         self._names.clear()
 
 
-def replay_turns(items: Sequence[ReplayItem]) -> list[dict[str, Any]]:
-    """Return ``clientContent`` turns that tell ``items`` again, in order."""
+def replay_turns(items: Sequence[ReplayItem]) -> list[Content]:
+    """Return turns that tell ``items`` again, in order."""
     return [_turn(item) for item in items]
 
 
-def result_turn(name: str, result: Any) -> dict[str, Any]:
+def result_turn(name: str, result: Any) -> Content:
     """Return a user turn that tells a result whose call the service no longer knows."""
-    return text_turn("user", f"[Result of {name}: {_json(as_response(result))}]")
+    return _text("user", f"[Result of {name}: {_json(as_response(result))}]")
 
 
-def text_turn(role: str, text: str) -> dict[str, Any]:
-    """Return one turn of text; ``assistant`` is the wire's ``model``."""
-    return {"role": "model" if role == "assistant" else role, "parts": [{"text": text}]}
-
-
-def file_turn(data: bytes | str, mime_type: str) -> dict[str, Any]:
+def file_turn(data: bytes | str, mime_type: str) -> Content:
     """Return a user turn that holds a file."""
     if not mime_type:
         raise ConfigError("send_file: the file's mime_type is empty")
-    blob = {"mimeType": mime_type, "data": encode_base64(as_bytes(data))}
-    return {"role": "user", "parts": [{"inlineData": blob}]}
+    blob = Blob(mime_type=mime_type, data=encode_base64(as_bytes(data)))
+    return Content(role="user", parts=[Part(inline_data=blob)])
+
+
+def as_turns(turns: Sequence[Mapping[str, Any]]) -> list[Content]:
+    """Return turns that were written as on the wire, in camelCase or snake_case.
+
+    Raises:
+        ConfigError: The wire has no such field, or not of this type; says where.
+    """
+    contents: list[Content] = []
+    for index, turn in enumerate(turns):
+        try:
+            contents.append(msgspec.convert(rename(turn, Content), Content))
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise ConfigError(f"send_client_content: turn {index} is none: {error}") from error
+    return contents
 
 
 def as_bytes(data: bytes | bytearray | memoryview | str) -> bytes | bytearray | memoryview:
@@ -107,18 +121,22 @@ def as_response(result: Any) -> dict[str, Any]:
         raise ConfigError(f"send_tool_result: {error}") from error
 
 
-def _turn(item: ReplayItem) -> dict[str, Any]:
+def _turn(item: ReplayItem) -> Content:
     match item:
         case ReplayText(role=role, text=text):
-            return text_turn(role, text)
+            return _text(role, text)
         case ReplayToolCall(name=name, args=args):
-            return text_turn("assistant", f"[Call of {name} with {_json(args)}]")
+            return _text("assistant", f"[Call of {name} with {_json(args)}]")
         case ReplayToolResult(name=name, result=result):
             return result_turn(name, result)
         case ReplayFile(data=data, mime_type=mime_type):
             return file_turn(data, mime_type)
         case ReplayTransfer(from_agent=old, to_agent=new):
-            return text_turn("user", f"[Agent transfer: {old} -> {new}]")
+            return _text("user", f"[Agent transfer: {old} -> {new}]")
+
+
+def _text(role: Literal["user", "assistant"], text: str) -> Content:
+    return Content(role="model" if role == "assistant" else role, parts=[Part(text=text)])
 
 
 def _json(value: Mapping[str, Any]) -> str:
