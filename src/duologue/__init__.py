@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from duologue.audio import EchoGuard as EchoGuard
     from duologue.audio import Microphone as Microphone
+    from duologue.audio import NullSink as NullSink
     from duologue.audio import Speaker as Speaker
     from duologue.audio import WavFile as WavFile
     from duologue.config import ChatContext as ChatContext
@@ -56,10 +57,11 @@ if TYPE_CHECKING:
     from duologue.tools import end_call as end_call
     from duologue.tools import function_tool as function_tool
     from duologue.transport import GeminiLiveTransport as GeminiLiveTransport
+    from duologue.transport import GeminiTransportConfig as GeminiTransportConfig
     from duologue.transport import LLMTransport as LLMTransport
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "duologue.audio": ("EchoGuard", "Microphone", "Speaker", "WavFile"),
+    "duologue.audio": ("EchoGuard", "Microphone", "NullSink", "Speaker", "WavFile"),
     "duologue.config": ("ChatContext", "ChatMessage", "LiveConfig", "SessionOptions"),
     "duologue.emulator": ("Emulator",),
     "duologue.events": (
@@ -92,7 +94,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "duologue.realtime": ("Generation", "RealtimeModel", "RealtimeSession", "connect"),
     "duologue.tools": ("FunctionTool", "ToolContext", "end_call", "function_tool"),
-    "duologue.transport": ("GeminiLiveTransport", "LLMTransport"),
+    "duologue.transport": ("GeminiLiveTransport", "GeminiTransportConfig", "LLMTransport"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -110,4 +112,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME_OF])
+    return list(__all__)
