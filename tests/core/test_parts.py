@@ -236,3 +236,13 @@ class TestPurity:
         assert list(again.to_send()) == watched.last_frames
         assert again.events() == watched.last_events
         assert twin.open_calls == []
+
+
+def test_hints_stand_in_for_marks_until_the_first_mark(begin: Begin) -> None:
+    """Q-voice-activity, Q-implied-activity: on 3.8 too, nobody knows whether marks come before one has come."""
+    watched = begin("3.8")
+    watched.do("receive", say.heard("Hello"), 1.0)
+    assert "InputSpeechStarted" in [type(event).__name__ for event in watched.last_events]
+    watched.do("receive", say.voice("ACTIVITY_END"), 1.1)
+    watched.do("receive", say.heard("again"), 1.2)
+    assert "InputSpeechStarted" not in [type(event).__name__ for event in watched.last_events]

@@ -67,3 +67,24 @@ async def test_get_waits_and_a_cancelled_get_loses_nothing() -> None:
     assert (await outbox.get()).data == b"1"
     await asyncio.wait({waiting})
     assert waiting.cancelled()
+
+
+async def test_sound_can_be_taken_out_and_the_rest_stays() -> None:
+    outbox = Outbox(stale_after_ms=1000, message_limit=10)
+    for frame in (Frame(b"a", 50), Frame(b"text"), Frame(b"b", 50)):
+        outbox.put(frame, 0.0)
+    assert outbox.drop_sound() == 100
+    assert [(await outbox.get()).data for _ in range(len(outbox))] == [b"text"]
+    assert outbox.dropped_ms == 0
+
+
+async def test_results_nobody_takes_overfill_it() -> None:
+    outbox = Outbox(stale_after_ms=1000, message_limit=10)
+    megabyte = bytes(1024 * 1024)
+    for _ in range(64):
+        outbox.put(Frame(megabyte), 0.0)
+    assert not outbox.is_overfull
+    outbox.put(Frame(b"x"), 0.0)
+    assert outbox.is_overfull
+    await outbox.get()
+    assert not outbox.is_overfull

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -260,3 +261,44 @@ async def test_a_peer_that_hangs_up_during_the_upgrade(transport: WebSocketTrans
 
 def _raw(frame: bytes | str) -> bytes:
     return frame.encode() if isinstance(frame, str) else frame
+
+
+async def test_loopback_is_reached_without_a_proxy(
+    transport: WebSocketTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with websocket_server(echo) as endpoint:
+        link = await transport.connect(endpoint, OPTIONS)
+        await link.send(b"{}")
+        assert _raw(await link.receive()) == b"{}"
+        await link.close()
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-x\r\n", b"\x00\x01\x02" * 50])
+async def test_whatever_answers_is_named(transport: WebSocketTransport, greeting: bytes) -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(greeting)
+        await writer.drain()
+
+    async with raw_server(rude) as endpoint:
+        with pytest.raises(ConnectError) as caught:
+            await transport.connect(endpoint, OPTIONS)
+    assert caught.value.phase == "upgrade"
+    assert not str(caught.value).endswith((": ", ":"))
+
+
+async def test_what_a_peer_quotes_is_not_shown(transport: WebSocketTransport) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.close(1008, "canary-key-7 and AIzaSyA1234567890abcdefghij are wrong")
+
+    async with websocket_server(handler) as endpoint:
+        link = await transport.connect(endpoint, OPTIONS)
+        with pytest.raises(LinkLost) as caught:
+            await link.receive()
+        await link.close()
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caught.value.reason
+    assert "canary-key-7" not in shown
+    assert "AIza" not in shown
+    assert "[secret]" in caught.value.reason

@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger("duologue.link")
 
+_FRAMES_A_TURN = 64
+
 _LAST = Frame(b"")
 """Tells the writer that nothing comes after it."""
 
@@ -83,7 +85,7 @@ class Driver:
         self._deliver = deliver
         self._notify = notify
         self._decoder = ServerDecoder()
-        self.cleared_ms = 0.0
+        self._cleared_ms = 0.0
         self._events: deque[Event | Notice] = deque()
         self._delivering = False
         self._outbox = Outbox(stale_after_ms=options.uplink_buffer_ms, message_limit=options.outbox_messages)
@@ -156,21 +158,21 @@ class Driver:
         """Refuse a command while too many messages wait (``QueueFull``)."""
         self._outbox.check_room()
 
-    @property
-    def dropped_ms(self) -> float:
-        """Sound dropped because the link was slower than real time."""
-        return self._outbox.dropped_ms
-
     def clear_audio(self) -> None:
         """Drop the caller's sound that is not on the wire yet, wherever it waits."""
         self._core.clear_audio()
-        self.cleared_ms += self._outbox.drop_sound()
+        self._cleared_ms += self._outbox.drop_sound()
         self.pump()
 
     @property
-    def unknown_fields(self) -> int:
-        """How many fields the service sent that this package does not know."""
-        return sum(self._decoder.unknown.values())
+    def counters(self) -> dict[str, int]:
+        """What was dropped, discarded or ignored, by the core and here; zeros are left out."""
+        mine = {
+            "outbox_dropped_ms": round(self._outbox.dropped_ms),
+            "outbox_cleared_ms": round(self._cleared_ms),
+            "unknown_fields": sum(self._decoder.unknown.values()),
+        }
+        return {**self._core.counters, **{name: count for name, count in mine.items() if count}}
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._inner.add(task)
@@ -235,9 +237,15 @@ class Driver:
 
     async def _read(self, link: TransportLink) -> None:
         decode, receive, now = self._decoder.decode, self._core.receive, self._clock.now
+        frames_read = 0
         try:
             while not self._over.is_set():  # what is read after the end is told nobody
                 frame = await link.receive()
+                frames_read += 1
+                if (
+                    frames_read % _FRAMES_A_TURN == 0
+                ):  # in a flood receive() never waits: let the readers read
+                    await asyncio.sleep(0)
                 if self._options.raw_messages:
                     raw = frame.encode() if isinstance(frame, str) else frame
                     self._deliver(RawMessage(raw))
@@ -276,6 +284,8 @@ class Driver:
             now = self._clock.now()
             for frame in frames:
                 self._outbox.put(frame, now)
+            if self._outbox.is_overfull and not self._over.is_set():
+                self._core.fail(_too_slow(), now)
         if self._delivering:
             self._queue_up(self._core.events())
             return
@@ -375,3 +385,9 @@ def _unexpected(error: Exception, *, connecting: bool) -> DuologueError:
     )
     failure.__cause__ = error
     return failure
+
+
+def _too_slow() -> LinkLost:
+    return LinkLost(
+        "the link takes messages more slowly than they come: too much waits to be written", code=1006
+    )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Outbox"]
 
 _AUDIO_LIMIT_MS = 60_000.0
+_MESSAGE_BYTES_LIMIT = 64 * 1024 * 1024
 
 
 class Outbox:
@@ -39,6 +40,7 @@ class Outbox:
         self._message_limit = message_limit
         self._audio_ms = 0.0
         self._messages = 0
+        self._message_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self.dropped_ms = 0.0
 
@@ -56,6 +58,11 @@ class Outbox:
                 f"{self._messages} messages wait to be written; the link is too slow: try again later"
             )
 
+    @property
+    def is_overfull(self) -> bool:
+        """Whether so much waits (results of tools that nobody takes) that the link is given up."""
+        return self._message_bytes > _MESSAGE_BYTES_LIMIT
+
     def put(self, frame: Frame, now: float) -> None:
         """Add a frame; sound that is stale or too much drops the oldest sound."""
         self._frames.append((frame, now))
@@ -65,6 +72,7 @@ class Outbox:
                 self._drop_too_much(now)
         else:
             self._messages += 1
+            self._message_bytes += len(frame.data)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -81,6 +89,7 @@ class Outbox:
             self._audio_ms -= frame.audio_ms
         else:
             self._messages -= 1
+            self._message_bytes -= len(frame.data)
         return frame
 
     def _drop_too_much(self, now: float) -> None:

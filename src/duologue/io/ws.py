@@ -229,7 +229,8 @@ def _connect_error(error: Exception, module: ModuleType, endpoint: Endpoint) -> 
         phase: Phase = "tls" if endpoint.secure else "upgrade"
         said = said or type(error).__name__
         return ConnectError(f"{where} broke the connection off: {said}", phase=phase, retryable=True)
-    return ConnectError(f"connecting to {where} failed: {type(error).__name__}: {said}", phase="connect")
+    what = f"{type(error).__name__}: {said}".rstrip(": ")  # picows asserts where it expects an answer
+    return ConnectError(f"{where} does not answer as a WebSocket server: {what}", phase="upgrade")
 
 
 def _http_status(error: Exception) -> int | None:

@@ -198,12 +198,7 @@ class RealtimeSession:
     @property
     def counters(self) -> Mapping[str, int]:
         """What was dropped, discarded or ignored, by name; ``docs/quirks.md`` explains the names."""
-        mine: dict[str, int] = {}
-        if self._driver is not None:
-            mine["outbox_dropped_ms"] = round(self._driver.dropped_ms)
-            mine["outbox_cleared_ms"] = round(self._driver.cleared_ms)
-            mine["unknown_fields"] = self._driver.unknown_fields
-        return {**self._core.counters, **{name: count for name, count in mine.items() if count}}
+        return self._driver.counters if self._driver is not None else self._core.counters
 
     # -- events -------------------------------------------------------------------------------
 

@@ -118,7 +118,7 @@ class GeminiLiveTransport(LLMTransport):
     def counters(self) -> Mapping[str, int]:
         """What was dropped, discarded or ignored, by name; of the newest connection."""
         current = self._links.current
-        counters = dict(current.core.counters) if current is not None else {}
+        counters = dict(current.driver.counters) if current is not None else {}
         if self._sound_unsent_bytes:
             counters["sound_without_connection_bytes"] = self._sound_unsent_bytes
         return counters
