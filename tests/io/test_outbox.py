@@ -83,8 +83,8 @@ async def test_results_nobody_takes_overfill_it() -> None:
     megabyte = bytes(1024 * 1024)
     for _ in range(64):
         outbox.put(Frame(megabyte), 0.0)
-    assert not outbox.is_overfull
+    seen = [outbox.is_overfull]
     outbox.put(Frame(b"x"), 0.0)
-    assert outbox.is_overfull
+    seen.append(outbox.is_overfull)
     await outbox.get()
-    assert not outbox.is_overfull
+    assert [*seen, outbox.is_overfull] == [False, True, False]
