@@ -236,3 +236,20 @@ async def test_a_source_that_ends_lets_its_last_words_go(anywhere: Place) -> Non
             while not anywhere.uplink("audioStreamEnd"):
                 await asyncio.sleep(0.005)
     assert len(anywhere.uplink("audio")) == 2
+
+
+async def test_a_sink_that_fails_is_reported_and_the_call_goes_on(anywhere: Place) -> None:
+    class Full(NullSink):
+        def _emit(self, frame: bytes, heard_samples: int) -> None:
+            raise OSError("no space left")
+
+    async with anywhere.session() as call:
+        errors: list[SessionError] = []
+        call.on(SessionError, errors.append)
+        call.attach(Full())
+        await call.generate_reply("say something")
+        async with asyncio.timeout(5):
+            while not errors:
+                await asyncio.sleep(0.01)
+        assert call.is_live
+    assert isinstance(errors[0].error, AudioError)

@@ -90,7 +90,12 @@ class Ends:
         sink.start(self._report)
         self._fanout.on(frozenset({AudioOutput}), _WholeSamples(sink).write)
         self._fanout.on(frozenset({Interrupted}), lambda event: sink.flush())  # noqa: ARG005
-        self._fanout.on(frozenset({GenerationCompleted}), lambda event: sink.end(event.id))
+        self._fanout.on(frozenset({GenerationCompleted}), lambda event: self._ended(sink, event.id))
+
+    def _ended(self, sink: AudioSink, generation_id: str) -> None:
+        sink.end(generation_id)
+        if self._spawn is not None:
+            self._spawn(sink.drained())  # a sink that failed says so there: it becomes a SessionError
 
     async def _pump(self, source: AudioSource) -> None:
         self._running += 1
