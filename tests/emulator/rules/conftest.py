@@ -273,7 +273,7 @@ def dial(service: Service) -> Dial:
         api_version: str = "v1beta",
         shared: Service | None = None,
     ) -> Call:
-        rules = ServerRules(shared or service, detector=EnergyDetector(), profile=profile)
+        rules = ServerRules(shared or service, make_detector=EnergyDetector, profile=profile)
         return Call(rules, list(replies), list(words), now).open(api_version=api_version)
 
     return open_link

@@ -283,7 +283,7 @@ def windows(*percent: int) -> bytes:
 
 
 def test_the_machine_on_probabilities() -> None:
-    hearing = Hearing(ScriptedDetector(), Thresholds(silence_ms=300))
+    hearing = Hearing(ScriptedDetector, Thresholds(silence_ms=300))
     happened: list[Any] = hearing.hear(windows(*[0] * 50, 60, 40, 40))
     assert [type(one) for one in happened] == [SpeechStarted]  # 40 % does not start but does go on
     assert happened[0].at_samples == 50 * 160
@@ -301,7 +301,7 @@ def test_the_machine_on_probabilities() -> None:
 
 
 def test_an_endless_activity_keeps_a_bounded_amount_of_sound() -> None:
-    hearing = Hearing(ScriptedDetector(), Thresholds())
+    hearing = Hearing(ScriptedDetector, Thresholds())
     minute = windows(*[100] * 6_000)
     for _ in range(3):
         hearing.hear(minute)
@@ -320,7 +320,7 @@ def test_detector_is_called_once_a_window() -> None:
             return 0.0
 
     detector = Counting()
-    hearing = Hearing(detector, Thresholds())
+    hearing = Hearing(lambda: detector, Thresholds())
     for _ in range(100):
         hearing.hear(bytes(334))
     assert detector.calls == 100 * 334 // 1024

@@ -318,7 +318,7 @@ def test_the_recorded_turns_fit_the_order_asserted_here() -> None:
 
 
 def test_next_deadline_is_none_only_without_a_link() -> None:
-    rules = ServerRules(Service(), detector=EnergyDetector())
+    rules = ServerRules(Service(), make_detector=EnergyDetector)
     assert rules.next_deadline() is None
     rules.link_opened(5.0)
     assert rules.next_deadline() == 605.0

@@ -229,7 +229,7 @@ def test_unknown_models(dial: Dial, model: str) -> None:
 def test_a_forced_profile_takes_any_model(dial: Dial) -> None:
     assert dial(profile="3.8").set_up("models/gemini-9").kinds()[:2] == ["setup_complete", "handle"]
     with pytest.raises(ConfigError, match=r"2\.5-native"):
-        ServerRules(Service(), detector=EnergyDetector(), profile="4")
+        ServerRules(Service(), make_detector=EnergyDetector, profile="4")
 
 
 @pytest.mark.parametrize(

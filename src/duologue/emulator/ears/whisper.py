@@ -88,17 +88,24 @@ class WhisperEars:
             asyncio.get_running_loop().run_in_executor(None, _warm_silero)
 
     async def started(self) -> None:
-        """Wait until the model is loaded.
+        """Wait until the model, and Silero, are loaded.
 
         Raises:
             ConfigError: The model or a package is missing or damaged.
             WorkerError: The process died.
         """
+        if silero.is_installed():
+            await asyncio.to_thread(silero.warm)
         await self._worker.started()
 
     def detector(self) -> Detector:
         """Make a fresh Silero detector for one session, or one by energy where Silero isn't installed."""
-        return silero.SileroDetector() if silero.is_installed() else EnergyDetector()
+        if not silero.is_installed():
+            return EnergyDetector()
+        made = silero.SileroDetector()
+        with contextlib.suppress(RuntimeError):  # without a loop nobody is held up by making the next one
+            asyncio.get_running_loop().run_in_executor(None, _warm_silero)
+        return made
 
     async def transcribe(self, pcm: bytes) -> str:
         """Return the words in ``pcm`` (s16le mono 16 kHz, one utterance), "" when there are none.

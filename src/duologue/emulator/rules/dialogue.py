@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from duologue.emulator.asks import Close, Failed, Spoken, Thought, Told, Transcribed
-from duologue.emulator.protocols import Detector, Entry
+from duologue.emulator.protocols import Entry
 from duologue.emulator.rules import validation
 from duologue.emulator.rules.calls import CallLedger, PendingCall, schedule_of
 from duologue.emulator.rules.conversation import Conversation, content_text, entries_of_turns, written_entry
@@ -34,7 +34,10 @@ from duologue.wire.client import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from duologue.emulator.profiles import EmulatedProfile
+    from duologue.emulator.protocols import Detector
     from duologue.emulator.rules.askbook import AskBook
     from duologue.emulator.rules.outlet import Outlet
     from duologue.wire.content import Blob, FunctionResponse
@@ -58,7 +61,7 @@ class Dialogue:
         setup: Accepted.
         profile: How this model behaves.
         service: Shared with other links.
-        detector: Of this link alone.
+        make_detector: Makes this link's detector, when the first sound comes.
         outlet: Where messages go.
         asks: Where questions go.
         state: A fresh state, or what a handle restored; its ``conversation`` is this link's.
@@ -70,7 +73,7 @@ class Dialogue:
         *,
         profile: EmulatedProfile,
         service: Service,
-        detector: Detector,
+        make_detector: Callable[[], Detector],
         outlet: Outlet,
         asks: AskBook,
         state: Snapshot,
@@ -104,7 +107,7 @@ class Dialogue:
         detection = realtime.automatic_activity_detection
         by_hand = detection is not None and bool(detection.disabled)
         self._listening = Listening(
-            Hearing(None if by_hand else detector, Thresholds.from_setup(detection)), asks
+            Hearing(None if by_hand else make_detector, Thresholds.from_setup(detection)), asks
         )
         self._interrupts = realtime.activity_handling != "NO_INTERRUPTION"
         self._resampler = Resampler(TARGET_RATE_HZ)
@@ -241,6 +244,10 @@ class Dialogue:
             self._turn.next_deadline() if self._turn is not None else None,
         )
         return min((at for at in deadlines if at is not None), default=None)
+
+    def ended(self) -> None:
+        """Give up what the conversation held: its link is over."""
+        self._listening.hearing.release()
 
     def _hear(self, blob: Blob, now: float) -> Close | None:
         kind = blob.mime_type.partition(";")[0].strip().lower()

@@ -15,7 +15,7 @@ from duologue.emulator.rules.resample import TARGET_RATE_HZ
 from duologue.wire.client import AutomaticActivityDetection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from duologue.emulator.protocols import Detector
 
@@ -132,16 +132,18 @@ class Hearing:
     """Turns a stream of 16 kHz sound into activities. Never looks at a clock.
 
     Args:
-        detector: Judges each window; ``None`` means that the client marks activities itself.
+        make_detector: Makes what judges each window, called once, at the first sound: a detector may
+            take megabytes that a caller who only writes never needs. ``None`` means that the client
+            marks activities itself.
         thresholds: As the setup asked.
     """
 
-    def __init__(self, detector: Detector | None, thresholds: Thresholds) -> None:
+    def __init__(self, make_detector: Callable[[], Detector] | None, thresholds: Thresholds) -> None:
         self.activity = Activity.QUIET
         self.heard_samples = 0
-        self._detector = detector
+        self._make_detector = make_detector
+        self._detector: Detector | None = None
         self._thresholds = thresholds
-        self._window_samples = detector.window_samples if detector else _samples(20)
         self._partial = bytearray()  # less than one window
         self._sound = bytearray()  # look-back while quiet, the utterance while speaking
         self._run_samples = 0  # how long the present stretch of voice or silence has lasted
@@ -151,7 +153,7 @@ class Hearing:
     @property
     def is_manual(self) -> bool:
         """Whether the client marks activities itself."""
-        return self._detector is None
+        return self._make_detector is None
 
     @property
     def is_open(self) -> bool:
@@ -165,19 +167,22 @@ class Hearing:
 
     def hear(self, pcm: bytes) -> list[Heard]:
         """Take in sound, s16le mono 16 kHz, in pieces of any length; return what happened in it."""
-        if self._detector is None:
+        if self._make_detector is None:
             self.heard_samples += len(pcm) // _BYTES_PER_SAMPLE
             if self.activity is Activity.MARKED:
                 self._keep(pcm)
             return []
+        if self._detector is None:
+            self._detector = self._make_detector()
+        detector = self._detector
         self._partial += pcm
-        window_bytes = self._window_samples * _BYTES_PER_SAMPLE
+        window_bytes = detector.window_samples * _BYTES_PER_SAMPLE
         happened: list[Heard] = []
         at = 0
         while at + window_bytes <= len(self._partial):
             window = bytes(self._partial[at : at + window_bytes])
             at += window_bytes
-            happened += self._judge(window, self._detector(window))
+            happened += self._judge(window, detector(window))
         del self._partial[:at]
         return happened
 
@@ -200,23 +205,33 @@ class Hearing:
         self._partial.clear()
         return [SpeechEnded(at_samples, pcm)] if was_open else []
 
+    def release(self) -> None:
+        """Give up the detector and the sound: nothing more will be heard. A detector may have ``release()``."""
+        detector, self._detector = self._detector, None
+        release = getattr(detector, "release", None)
+        if callable(release):
+            release()
+        self._sound.clear()
+        self._partial.clear()
+
     def _judge(self, window: bytes, probability: float) -> list[Heard]:
         self._keep(window)
-        self.heard_samples += self._window_samples
+        window_samples = len(window) // _BYTES_PER_SAMPLE
+        self.heard_samples += window_samples
         if self.activity in (Activity.QUIET, Activity.TRAILING):
             voiced = probability >= self._thresholds.start
         else:
             voiced = probability >= self._thresholds.end
-        return self._voiced() if voiced else self._silent()
+        return self._voiced(window_samples) if voiced else self._silent(window_samples)
 
-    def _voiced(self) -> list[Heard]:
+    def _voiced(self, window_samples: int) -> list[Heard]:
         if self.activity is Activity.QUIET:
             self._to(Activity.STARTING)
             self._run_samples = 0
-            self._voice_at_samples = self.heard_samples - self._window_samples
+            self._voice_at_samples = self.heard_samples - window_samples
         if self.activity is Activity.STARTING:
-            self._run_samples += self._window_samples
-            if self._run_samples < max(_samples(self._thresholds.prefix_ms), 2 * self._window_samples):
+            self._run_samples += window_samples
+            if self._run_samples < max(_samples(self._thresholds.prefix_ms), 2 * window_samples):
                 return []
             started_at = self._voice_at_samples
             self._to(Activity.SPEAKING)
@@ -231,7 +246,7 @@ class Hearing:
         self._voice_at_samples = self.heard_samples
         return happened
 
-    def _silent(self) -> list[Heard]:
+    def _silent(self, window_samples: int) -> list[Heard]:
         if self.activity is Activity.STARTING:
             self._quiet()
         elif self.activity is Activity.SPEAKING:
@@ -239,7 +254,7 @@ class Hearing:
             self._run_samples = 0
         if self.activity is not Activity.TRAILING:
             return []
-        self._run_samples += self._window_samples
+        self._run_samples += window_samples
         if self._run_samples >= _samples(self._thresholds.silence_ms):
             return [self._end_of_silence()]
         if self._run_samples >= _samples(_PAUSE_MS) and not self._paused_at_bytes:

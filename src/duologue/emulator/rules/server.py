@@ -22,7 +22,7 @@ from duologue.errors import ConfigError, ProtocolError
 from duologue.wire.codec import ClientDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from duologue.emulator.protocols import Detector
     from duologue.wire.client import ClientMessage, Setup
@@ -60,21 +60,24 @@ class ServerRules:
 
     Args:
         service: Shared by all connections of one emulator.
-        detector: Fresh, for this connection alone.
+        make_detector: Makes a fresh detector for this connection alone; called when its first sound comes.
+            A detector that has ``release()`` is released at the connection's end.
         profile: A row's name to force; None follows ``setup.model``.
 
     Raises:
         ConfigError: There is no such profile.
     """
 
-    def __init__(self, service: Service, *, detector: Detector, profile: str | None = None) -> None:
+    def __init__(
+        self, service: Service, *, make_detector: Callable[[], Detector], profile: str | None = None
+    ) -> None:
         if profile is not None and profile not in PROFILES:
             known = ", ".join(PROFILES)
             raise ConfigError(f"there is no emulator profile {profile!r}; there are {known}")
         self.session_id = service.next_session_id()
         self.phase = LinkPhase.NEW
         self._service = service
-        self._detector = detector
+        self._make_detector = make_detector
         self._forced = PROFILES[profile] if profile is not None else None
         self._decoder = ClientDecoder()
         self._asks = AskBook(service.ask_limit_s)
@@ -196,7 +199,7 @@ class ServerRules:
             setup,
             profile=profile,
             service=self._service,
-            detector=self._detector,
+            make_detector=self._make_detector,
             outlet=self._outlet,
             asks=self._asks,
             state=state,
@@ -233,6 +236,8 @@ class ServerRules:
     def _stop(self, now: float) -> None:
         self._to(LinkPhase.CLOSED)
         self._asks.cancel_all()
+        if self._dialogue is not None:
+            self._dialogue.ended()
         if self._conversation is not None:
             self._service.conversation_closed(self._conversation, self.session_id, now)
 
