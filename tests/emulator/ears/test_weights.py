@@ -106,6 +106,44 @@ def test_installed_packages_are_seen(site: Path) -> None:
     assert weights.packages_installed()
 
 
+def test_the_cache_is_loaded_from_where_it_can_be_written(site: Path, tmp_path: Path) -> None:
+    with weights.loadable_folder(tmp_path / "cache") as folder:
+        assert folder.parent == tmp_path / "cache"
+    assert folder.is_dir()
+
+
+@pytest.fixture
+def unwritable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache below a file: not even root can make folders there."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "cache"
+
+
+def test_an_unwritable_cache_is_stood_in_for_as_long_as_the_loading_takes(
+    site: Path, tmp_path: Path, unwritable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meantime = tmp_path / "tmp"
+    meantime.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(meantime))
+    with weights.loadable_folder(unwritable) as folder:
+        assert folder.parent == meantime
+        assert (folder / "model.bin").read_bytes() == b"first half second half"
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert list(meantime.iterdir()) == []
+
+
+def test_nowhere_to_write_names_the_places(
+    site: Path, tmp_path: Path, unwritable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    with (
+        pytest.raises(ConfigError, match=f"{unwritable}.*XDG_CACHE_HOME") as caught,
+        weights.loadable_folder(unwritable),
+    ):
+        pass
+    assert str(tmp_path / "file" / ".whisper-") in str(caught.value)
+
+
 def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert weights.cache_dir() == tmp_path / "duologue"

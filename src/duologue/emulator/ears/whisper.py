@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from duologue.emulator.ears import silero
 from duologue.emulator.ears.energy import EnergyDetector, level_dbfs
-from duologue.emulator.ears.weights import check_folder, whisper_folder
+from duologue.emulator.ears.weights import check_folder, loadable_folder
 from duologue.emulator.workers import Answer, Handler, Worker
 from duologue.errors import AudioError, ConfigError
 
@@ -157,14 +157,15 @@ class _Recognizer:
             self._ct2: Any = importlib.import_module("ctranslate2")
         except ImportError as error:
             raise ConfigError(f"Whisper needs {error.name}: pip install 'duologue[speech]'") from None
-        folder = Path(model_dir) if model_dir is not None else whisper_folder()
         self._log_mel: Any = importlib.import_module("duologue.emulator.ears.mel").log_mel
-        try:
-            self._model = self._ct2.models.Whisper(
-                str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads
-            )
-        except (RuntimeError, ValueError) as error:
-            raise ConfigError(f"{folder} cannot be loaded as a Whisper model: {error}") from None
+        own = contextlib.nullcontext(Path(model_dir)) if model_dir is not None else loadable_folder()
+        with own as folder:
+            try:
+                self._model = self._ct2.models.Whisper(
+                    str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads
+                )
+            except (RuntimeError, ValueError) as error:
+                raise ConfigError(f"{folder} cannot be loaded as a Whisper model: {error}") from None
         self._language = language
         self._beam_size = beam_size
         self._warm_up()
