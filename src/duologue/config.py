@@ -7,7 +7,10 @@ Read this to see every option with its default. All are frozen: derive a changed
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypedDict, runtime_checkable
+
+from duologue.checks import check_fields
+from duologue.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -91,6 +94,19 @@ class LiveConfig:
     setup_overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Merged deeply into the setup message last: the way out for fields newer than this package."""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+_LEAST_AND_MOST: Final[Mapping[str, tuple[int, int | None]]] = {
+    "chunk_ms": (10, 1000),
+    "uplink_buffer_ms": (0, None),
+    "control_queue_size": (16, None),
+    "outbox_messages": (1, None),
+    "max_message_bytes": (64 * 1024, None),
+}
+"""Of each whole number among the session's options; its seconds are all more than 0."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
@@ -141,18 +157,17 @@ class SessionOptions:
     raw_messages: bool = False
 
     def __post_init__(self) -> None:
-        from duologue.errors import ConfigError
-
-        if not 10 <= self.chunk_ms <= 1000:
-            msg = f"SessionOptions.chunk_ms is {self.chunk_ms}; give 10 to 1000 milliseconds"
-            raise ConfigError(msg)
-        for name in ("connect_timeout_s", "upgrade_timeout_s", "setup_timeout_s", "tool_timeout_s"):
-            if getattr(self, name) <= 0:
-                msg = f"SessionOptions.{name} is {getattr(self, name)}; give a positive number of seconds"
-                raise ConfigError(msg)
-        if self.mic_while_blocking not in ("buffer", "send", "drop"):
-            msg = f"SessionOptions.mic_while_blocking is {self.mic_while_blocking!r}; give 'buffer', 'send' or 'drop'"
-            raise ConfigError(msg)
+        check_fields(self)
+        for name, (least, most) in _LEAST_AND_MOST.items():
+            value = getattr(self, name)
+            if value < least or (most is not None and value > most):
+                allowed = f"{least} or more" if most is None else f"{least} to {most}"
+                raise ConfigError(f"SessionOptions.{name} is {value}; give {allowed}")
+        for name in self.__slots__:
+            if name.endswith("_s") and getattr(self, name) <= 0:
+                raise ConfigError(
+                    f"SessionOptions.{name} is {getattr(self, name)}; give a positive number of seconds"
+                )
 
 
 @dataclass(frozen=True, slots=True)

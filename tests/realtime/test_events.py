@@ -132,12 +132,12 @@ async def test_commands_may_be_given_from_a_function(anywhere: Place) -> None:
 
 
 async def test_a_slow_reader_is_cut_off_alone(anywhere: Place) -> None:
-    async with anywhere.session(session={"control_queue_size": 4}) as call:
+    async with anywhere.session(session={"control_queue_size": 16}) as call:
         slow, quick = aiter(call), aiter(call)
-        for _ in range(3):
+        for _ in range(8):
             await call.send_text("Hi.")
             await until(quick, TurnCompleted)
-        with pytest.raises(SlowConsumer, match="4 events"):
+        with pytest.raises(SlowConsumer, match="16 events"):
             await rest(slow)
         assert call.is_live
         await call.send_text("Hi.")

@@ -30,5 +30,5 @@ def test_two_of_one_name_are_refused() -> None:
 
 
 def test_what_is_no_function_is_refused() -> None:
-    with pytest.raises(ConfigError, match="not a function"):
+    with pytest.raises(ConfigError, match=r"tools\[0\] is 42; give functions"):
         Registry([42])  # type: ignore[list-item]  # the point of the test

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
-from duologue.errors import Unsupported
+from duologue.errors import ConfigError, Unsupported
 from duologue.wire.profiles import DEFAULT_MODEL, PROFILES, ModelProfile, profile_for
 
 NOT_A_FACT = {"name", "backend", "default_model", "model_prefixes", "known", "evidence"}
@@ -31,13 +32,18 @@ def test_a_rows_default_model_is_its_own(row: ModelProfile) -> None:
         ("gemini-2.5-flash-native-audio-preview-09-2025", "2.5-native"),
         ("models/gemini-2.5-flash-native-audio-latest", "2.5-native"),
         ("gemini-9-live", "unknown"),
-        ("", "unknown"),
     ],
 )
 def test_models_find_their_row(model: str, name: str) -> None:
     row = profile_for(model)
     assert row.name == name
     assert row.known == (name != "unknown")
+
+
+@pytest.mark.parametrize("model", ["", " ", "gemini live", "a\n", "\ud800", None, 5, ["m"]])
+def test_what_is_no_name_of_a_model_is_refused(model: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^model is"):
+        profile_for(model)
 
 
 def test_no_model_belongs_to_two_rows() -> None:

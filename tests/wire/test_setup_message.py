@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -285,3 +286,48 @@ class TestOverrides:
         before = encode(self.setup)
         self.merged({"generationConfig": {"topP": 0.9}})
         assert encode(self.setup) == before
+
+
+class Celsius(float):
+    """A float that is not exactly one, as NumPy's are."""
+
+
+class Name(str):
+    __slots__ = ()
+
+
+def test_values_of_a_subclass_go_out_as_what_they_are() -> None:
+    setup = build_setup(
+        model="m",
+        profile=UNKNOWN,
+        config=LiveConfig(top_p=Celsius(0.5)),
+        voice=Name("Kore"),
+        temperature=Celsius(1),
+    )
+    merged = merge_overrides(
+        setup, {"labels": MappingProxyType({"a": Name("b")}), "x": [MappingProxyType({"n": 1})]}
+    )
+    assert encode(merged) == encode(
+        {
+            **merge_overrides(
+                build_setup(
+                    model="m", profile=UNKNOWN, config=LiveConfig(top_p=0.5), voice="Kore", temperature=1.0
+                ),
+                {},
+            ),
+            "labels": {"a": "b"},
+            "x": [{"n": 1}],
+        }
+    )
+
+
+def test_what_json_cannot_hold_is_refused_before_anything_is_sent() -> None:
+    setup = build_setup(
+        model="m", profile=UNKNOWN, config=LiveConfig(), tools=[{"name": "f", "parameters": {"x": {1j}}}]
+    )
+    with pytest.raises(ConfigError, match="cannot be written as JSON: there is no JSON for complex"):
+        merge_overrides(setup, {})
+    with pytest.raises(ConfigError, match="cannot be written as JSON"):
+        merge_overrides(
+            build_setup(model="m", profile=UNKNOWN, config=LiveConfig()), {"labels": {"a": "\ud800"}}
+        )

@@ -7,6 +7,7 @@ import uuid
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from duologue.checks import check_value
 from duologue.config import ModelOptions, RealtimeCapabilities, SessionOptions
 from duologue.core.session import Session, SessionPlan
 from duologue.errors import Unsupported
@@ -83,8 +84,14 @@ class RealtimeModel:
         config: LiveConfig | Mapping[str, Any] | object | None = None,
         options: SessionOptions = SessionOptions(),  # noqa: B008 -- frozen
     ) -> None:
+        for option, text in (("api_key", api_key), ("base_url", base_url), ("project", project)):
+            check_value(option, text, str | None)
+        check_value("location", location, str | None)
+        check_value("vertexai", vertexai, bool | None)
+        check_value("allow_insecure", allow_insecure, bool)
+        check_value("options", options, SessionOptions)
         _refuse_vertex(vertexai, project, location, credentials)
-        self.model = model or DEFAULT_MODEL
+        self.model = DEFAULT_MODEL if model is None else model
         self.profile = profile_for(self.model)
         if not self.profile.known:
             _log.warning("the model %r is not known; it is treated with the safest assumptions", self.model)
@@ -131,8 +138,10 @@ class RealtimeModel:
             transport: Another way to connect, such as ``duologue.testing.MemoryTransport``.
 
         Raises:
-            ConfigError: No API key (names the variables), or a base URL that cannot be used.
+            ConfigError: No API key (names the variables), a base URL that cannot be used, or a handle or
+                id that is no text.
         """
+        check_value("session_id", session_id, str | None)
         manual = turn_detection_disabled or self._options.turn_detection == "manual"
         endpoint = find_endpoint(
             self._config,

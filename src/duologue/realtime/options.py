@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, cast
 
+from duologue.checks import shown
 from duologue.config import LiveConfig
 from duologue.errors import ConfigError
 from duologue.wire.normalise import snake_case
@@ -33,8 +34,12 @@ def live_config(given: LiveConfig | Mapping[str, Any] | object | None) -> LiveCo
     allowed = {field.name for field in fields(LiveConfig)}
     options: dict[str, Any] = {}
     for key, value in cast("Mapping[object, Any]", given).items():
-        name = snake_case(str(key))
+        name = snake_case(key) if isinstance(key, str) else ""
         if name not in allowed:
-            raise ConfigError(f"config has no option {key!r}; its options are {', '.join(sorted(allowed))}")
+            raise ConfigError(
+                f"config has no option {shown(key)}; its options are {', '.join(sorted(allowed))}"
+            )
+        if name in options:
+            raise ConfigError(f"config has {name} twice, in camelCase and in snake_case; give one of the two")
         options[name] = value
     return LiveConfig(**options)

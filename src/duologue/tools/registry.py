@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from duologue.checks import check_value, shown
 from duologue.errors import ConfigError
 from duologue.tools.declare import FunctionTool, function_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Registry"]
 
@@ -20,12 +22,17 @@ class Registry:
         tools: Tools, or plain functions, which are declared with all defaults.
 
     Raises:
-        ConfigError: Two have the same name, or a function cannot be declared.
+        ConfigError: No sequence, two have the same name, or a function cannot be declared.
     """
 
     def __init__(self, tools: Sequence[FunctionTool[..., Any] | Callable[..., Any]] = ()) -> None:
+        check_value("tools", tools, Sequence[Any])
         self._by_name: dict[str, FunctionTool[..., Any]] = {}
-        for given in tools:
+        for number, given in enumerate(tools):
+            if not callable(given):
+                raise ConfigError(
+                    f"tools[{number}] is {shown(given)}; give functions or what @function_tool makes of them"
+                )
             tool = _as_tool(given)
             if tool.name in self._by_name:
                 msg = f"two tools are called {tool.name!r}; rename one with @function_tool(name=...)"

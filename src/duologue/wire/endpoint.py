@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import urlsplit
 
+from duologue.checks import check_value
 from duologue.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["DEFAULT_API_VERSION", "DEVELOPER_BASE_URL", "Endpoint", "developer_endpoint", "is_loopback"]
 
@@ -77,7 +76,12 @@ def developer_endpoint(
         ConfigError: A URL that is none, an unencrypted one off loopback, a key or header that no
             request can hold, or a header in the place of the key's.
     """
+    check_value("base_url", base_url, str | None)
+    check_value("api_key", api_key, str)
+    check_value("api_version", api_version, str)
     base = base_url if base_url is not None else DEVELOPER_BASE_URL
+    if any(c.isspace() or not c.isprintable() for c in base):
+        raise ConfigError("base_url holds blanks or control characters, which no URL has: leave them out")
     try:
         parts = urlsplit(base)
         host, _ = parts.hostname, parts.port
@@ -105,9 +109,11 @@ def developer_endpoint(
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
+    check_value("headers", headers, Mapping[str, Any])
     for name, value in headers.items():
         if name.lower() == _KEY_HEADER:
             raise ConfigError(f"the header {_KEY_HEADER} is the key's: give it as api_key")
+        check_value(f"the header {name!r}", value, str)
         if not _HEADER_NAME.fullmatch(name) or any(ord(c) < 32 or ord(c) > 126 for c in value):
             raise ConfigError(f"the header {name!r} or its value holds characters no HTTP header can carry")
 

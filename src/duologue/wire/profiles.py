@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from duologue.errors import Unsupported
+from duologue.checks import check_value, shown
+from duologue.errors import ConfigError, Unsupported
 from duologue.wire.endpoint import DEFAULT_API_VERSION
 
 if TYPE_CHECKING:
@@ -173,7 +174,13 @@ def profile_for(model: str) -> ModelProfile:
     """Return the row of a model name, with or without ``models/``; the safest row when unknown.
 
     The caller warns once when the row is not ``known``.
+
+    Raises:
+        ConfigError: No text, an empty one, or one with blanks or control characters.
     """
+    check_value("model", model, str)
+    if not model or any(c.isspace() or not c.isprintable() for c in model):
+        raise ConfigError(f"model is {shown(model)}; give a name without blanks, such as {DEFAULT_MODEL!r}")
     bare = model.rsplit("/", 1)[-1]
     for row in PROFILES.values():
         if bare.startswith(row.model_prefixes) and not any(part in bare for part in _OTHER_FAMILIES):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from duologue.checks import check_value
 from duologue.errors import ConfigError, Unsupported
 from duologue.wire.client import (
     AutomaticActivityDetection,
@@ -26,6 +27,7 @@ from duologue.wire.client import (
     TranscriptionConfig,
     VoiceConfig,
 )
+from duologue.wire.codec import encode
 from duologue.wire.content import Content, Part, Struct, Tool
 from duologue.wire.normalise import normalise, rename
 
@@ -74,6 +76,10 @@ def build_setup(
         Unsupported: The profile lacks something asked for.
         ConfigError: A value the wire has no place for; names the option.
     """
+    texts = {"instructions": instructions, "voice": voice, "language": language, "handle": handle}
+    for option, text in texts.items():
+        check_value(option, text, str | None)
+    _check_temperature(temperature)
     modalities = [str(m).upper() for m in (config.response_modalities or ("AUDIO",))]
     profile.check_modalities(modalities)
     if config.image_encode_options is not None:
@@ -128,9 +134,31 @@ def merge_overrides(setup: Setup, overrides: Mapping[str, Any]) -> dict[str, Any
 
     Keys may be camelCase or snake_case where the field is known, at every level; a value of None
     removes a field.
+
+    Raises:
+        ConfigError: Together they hold something that JSON has no form for.
     """
-    plain: dict[str, Any] = msgspec.to_builtins(setup)
-    return _merge(plain, rename(overrides, Setup))
+    try:
+        plain: dict[str, Any] = msgspec.to_builtins(setup, enc_hook=_exact)
+        over: dict[str, Any] = msgspec.to_builtins(rename(overrides, Setup), enc_hook=_exact)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ConfigError(f"the options cannot be written as JSON: {error}") from error
+    merged = _merge(plain, over)
+    encode(merged)  # what cannot be sent is refused before anything is connected
+    return merged
+
+
+def _exact(value: object) -> object:
+    """Return a subclass's value, such as a NumPy number, as the plain one msgspec can write."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    raise TypeError(f"there is no JSON for {type(value).__name__}")
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,6 +190,12 @@ def _convert(option: str, value: Mapping[str, Any], cls: type[_S]) -> _S:
         return msgspec.convert(plain, cls)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{option}: {error}") from error
+
+
+def _check_temperature(temperature: float | None) -> None:
+    check_value("temperature", temperature, float | None)
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise ConfigError(f"temperature is {temperature}; give 0 to 2, or None for the service's own")
 
 
 def _instruction(text: str | None) -> Content | None:
