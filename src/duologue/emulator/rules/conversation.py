@@ -7,17 +7,24 @@ added behind the model's words, so that the last entry is always what is to be a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from duologue.emulator.protocols import Call, Entry, Prompt, ToolSpec
 from duologue.emulator.rules.words import clean, estimate_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from duologue.wire.content import Content, FunctionDeclaration, Tool
 
 __all__ = ["Conversation", "call_tokens", "content_text", "entries_of_turns", "written_entry"]
+
+MAX_CONTEXT_BYTES = 2 * 1024 * 1024
+"""Of instruction, tools and history: the service's 128k tokens, at sixteen bytes a token."""
+MAX_ENTRIES = 4096
+_ENTRY_BYTES = 128
+"""What an entry takes without its text."""
 
 
 def content_text(content: Content | None) -> str:
@@ -79,17 +86,48 @@ class Conversation:
         instructions: The system instruction's text.
         tools: As in the setup.
         history: What a handle restored.
+        slides: Forget the oldest entries where the context would be exhausted
+            (``contextWindowCompression``).
     """
 
-    def __init__(self, instructions: str, tools: Sequence[Tool], history: tuple[Entry, ...] = ()) -> None:
-        self.instructions = instructions
-        self.entries: list[Entry] = list(history)
+    def __init__(
+        self,
+        instructions: str,
+        tools: Sequence[Tool],
+        history: tuple[Entry, ...] = (),
+        *,
+        slides: bool = False,
+    ) -> None:
+        self._instructions = instructions
+        self._slides = slides
+        self._entries: list[Entry] = []
+        self._entries_bytes = 0
         self.audio_in_s = 0.0
         self.audio_out_s = 0.0
-        self.held: list[Entry] = []
+        self._held: list[Entry] = []
         self.behaviors: dict[str, str] = {}
         self._tools: tuple[ToolSpec, ...] = ()
+        self._tools_bytes = 0
         self.declare(tools)
+        self.extend(history)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """What happened, oldest first; without what is held."""
+        return self._entries
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory the history takes, what is held included."""
+        return self._entries_bytes
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether more was said than the context holds: the service ends such a session."""
+        return (
+            len(self._instructions) + self._tools_bytes + self._entries_bytes > MAX_CONTEXT_BYTES
+            or len(self._entries) + len(self._held) > MAX_ENTRIES
+        )
 
     def declare(self, tools: Sequence[Tool]) -> None:
         """Replace the declared functions."""
@@ -99,30 +137,57 @@ class Conversation:
             ToolSpec(clean(one.name), clean(one.description or ""), one.parameters or _json_schema(one) or {})
             for one in declarations
         )
+        self._tools_bytes = sum(len(str(tool)) for tool in self._tools)
+
+    def instruct(self, instructions: str) -> None:
+        """Replace the system instruction."""
+        self._instructions = instructions
 
     def add(self, entry: Entry) -> None:
         """Append one entry now."""
-        self.entries.append(entry)
+        self.extend((entry,))
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Append entries now."""
+        for entry in entries:
+            self._entries.append(entry)
+            self._entries_bytes += _entry_bytes(entry)
+        self._slide()
 
     def hold(self, entry: Entry) -> None:
         """Keep an entry until :meth:`release`."""
-        self.held.append(entry)
+        self._held.append(entry)
+        self._entries_bytes += _entry_bytes(entry)
 
     def release(self) -> None:
         """Append what was held."""
-        self.entries += self.held
-        self.held.clear()
+        self._entries += self._held
+        self._held.clear()
+        self._slide()
 
     def prompt(self) -> Prompt:
         """Return what the brain is to answer."""
-        return Prompt(self.instructions, tuple(self.entries), self._tools)
+        return Prompt(self._instructions, tuple(self._entries), self._tools)
 
     def prompt_text_tokens(self) -> int:
         """Return about how many text tokens the prompt holds, without the hidden preamble."""
-        fixed = estimate_tokens(self.instructions) + sum(
+        fixed = estimate_tokens(self._instructions) + sum(
             estimate_tokens(f"{tool.name}{tool.description}{dict(tool.parameters)}") for tool in self._tools
         )
-        return fixed + sum(_entry_tokens(entry) for entry in self.entries)
+        return fixed + sum(_entry_tokens(entry) for entry in self._entries)
+
+    def _slide(self) -> None:
+        """Forget the older half of an exhausted context, if it may; the newest entry always stays."""
+        while self._slides and self.is_exhausted and len(self._entries) > 1:
+            forgotten = len(self._entries) // 2
+            self._entries_bytes -= sum(map(_entry_bytes, islice(self._entries, forgotten)))
+            del self._entries[:forgotten]
+
+
+def _entry_bytes(entry: Entry) -> int:
+    values = len(str(entry.call)) if entry.call else 0
+    values += len(str(entry.result)) if entry.result else 0
+    return _ENTRY_BYTES + len(entry.text.encode("utf-8", "replace")) + values
 
 
 def _entry_tokens(entry: Entry) -> int:

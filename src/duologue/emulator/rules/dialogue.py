@@ -85,7 +85,10 @@ class Dialogue:
         self._asks = asks
         self._state = state
         self._conversation = Conversation(
-            content_text(setup.system_instruction), setup.tools or (), state.history
+            content_text(setup.system_instruction),
+            setup.tools or (),
+            state.history,
+            slides=setup.context_window_compression is not None,
         )
         self._conversation.audio_in_s = state.audio_in_s
         self._conversation.audio_out_s = state.audio_out_s
@@ -117,6 +120,11 @@ class Dialogue:
         self._turn: Turn | None = None
         self._owes_reply = False
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the conversation has outgrown its context."""
+        return self._conversation.is_exhausted
+
     def opened(self) -> None:
         """Send what follows setupComplete at once."""
         if self._profile.unrequested_handles == "sent":
@@ -131,12 +139,12 @@ class Dialogue:
         complete = bool(message.turn_complete)
         entries = entries_of_turns(message.turns or (), complete=complete)
         if self._intake is _Intake.SEEDING:
-            self._conversation.entries += entries
+            self._conversation.extend(entries)
             self._intake = _Intake.OPEN if complete else _Intake.SEEDING
             return None
         self._interrupt(now)
         # Nothing but a nudge asks the model to go on: an instruction that says nothing.
-        self._conversation.entries += entries or ([Entry("instruction")] if complete else [])
+        self._conversation.extend(entries or ([Entry("instruction")] if complete else []))
         self._owes_reply = self._owes_reply or complete
         self._settle(now, at_once=complete)
         return None
@@ -198,7 +206,7 @@ class Dialogue:
                 return refused
             self._conversation.declare(tools)
         if message.system_instruction is not None:
-            self._conversation.instructions = content_text(message.system_instruction)
+            self._conversation.instruct(content_text(message.system_instruction))
         return None
 
     def told(self, answer: Told, now: float) -> Close | None:
@@ -377,5 +385,6 @@ class Dialogue:
             audio_in_s=self._conversation.audio_in_s,
             audio_out_s=self._conversation.audio_out_s,
             began_at=self._state.began_at,
+            size_bytes=self._conversation.size_bytes,
         )
         self._outlet.handle(self._service.issue(state, self._profile.handle_form))

@@ -114,7 +114,7 @@ class ServerRules:
             filter(None, (validation.check_shape(one, self._decoder.unknown) for one in messages)), None
         )
         for message in messages:
-            refused = refused or self._take(message, frame, now)
+            refused = refused or self._take(message, frame, now) or self._exhausted()
             if refused:
                 self._end(refused, now)
                 return
@@ -204,6 +204,8 @@ class ServerRules:
             asks=self._asks,
             state=state,
         )
+        if self._dialogue.is_exhausted:
+            return validation.INVALID_ARGUMENT
         self._to(LinkPhase.READY)
         self._outlet.setup_complete()
         self._dialogue.opened()
@@ -225,7 +227,13 @@ class ServerRules:
     def _go_away_at(self) -> float:
         return self._ends_at - self._service.go_away_lead_s / self._service.time_scale
 
+    def _exhausted(self) -> Close | None:
+        """Return the close of a conversation that has outgrown its context, as the service words it."""
+        exhausted = self._dialogue is not None and self._dialogue.is_exhausted
+        return validation.INVALID_ARGUMENT if exhausted else None
+
     def _end_if(self, refused: Close | None, now: float) -> None:
+        refused = refused or self._exhausted()
         if refused is not None:
             self._end(refused, now)
 

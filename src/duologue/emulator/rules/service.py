@@ -25,6 +25,7 @@ _HANDLE_FORMS = {
     "opaque": re.compile(r"Cih[0-9a-z]{93}"),
 }
 _MAX_HANDLES = 4096
+_MAX_HANDLES_BYTES = 64 * 1024 * 1024
 
 _MALFORMED = Close(1007, "Invalid session handle")
 _UNKNOWN = Close(1008, "BidiGenerateContent session not found")
@@ -41,6 +42,8 @@ class Snapshot:
     audio_in_s: float
     audio_out_s: float
     began_at: float
+    size_bytes: int = 0
+    """About how much memory ``history`` takes."""
 
 
 @dataclass(slots=True)
@@ -55,8 +58,8 @@ class _Conversation:
 class Service:
     """Options and shared state of one emulator; give the same object to every :class:`ServerRules`.
 
-    Does not keep time: instants are those the rules are fed with. At most 4,096 handles are kept, the
-    oldest is forgotten first.
+    Does not keep time: instants are those the rules are fed with. At most 4,096 handles are kept, with at
+    most 64 MiB of history between them (what they share counted each time); the oldest is forgotten first.
 
     Args:
         time_scale: Divides connection and session lifetime, lead, handle validity, announced durations
@@ -87,6 +90,7 @@ class Service:
     _counter: int = field(default=0, init=False, repr=False)
     _sessions: int = field(default=0, init=False, repr=False)
     _handles: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot], init=False, repr=False)
+    _handles_bytes: int = field(default=0, init=False, repr=False)
     _conversations: dict[str, _Conversation] = field(
         default_factory=dict[str, _Conversation], init=False, repr=False
     )
@@ -125,7 +129,8 @@ class Service:
         else:
             handle = "Cih" + (self._digest() + self._digest()).hex()[:93]
         self._handles[handle] = snapshot
-        if len(self._handles) > _MAX_HANDLES:
+        self._handles_bytes += snapshot.size_bytes
+        while len(self._handles) > _MAX_HANDLES or self._handles_bytes > _MAX_HANDLES_BYTES:
             self._forget(next(iter(self._handles)))
         return handle
 
@@ -145,7 +150,9 @@ class Service:
         return _INTERNAL if snapshot.model != model else snapshot
 
     def _forget(self, handle: str) -> None:
-        self._drop_if_unreachable(self._handles.pop(handle).conversation)
+        snapshot = self._handles.pop(handle)
+        self._handles_bytes -= snapshot.size_bytes
+        self._drop_if_unreachable(snapshot.conversation)
 
     def _drop_if_unreachable(self, conversation: str) -> None:
         if self._conversations[conversation].session_id is None and not any(
