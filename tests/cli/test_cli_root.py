@@ -100,3 +100,11 @@ def test_exit_codes(error: BaseException, code: int, capsys: pytest.CaptureFixtu
 def test_an_error_is_one_line_with_code_phase_and_reason() -> None:
     error = AuthError("the key was refused", code=1007, reason="API key not valid", phase="setup")
     assert describe(error) == "the key was refused [code 1007, phase setup, reason 'API key not valid']"
+
+
+def test_strangers_words_stay_on_the_line() -> None:
+    assert describe(ConfigError("no\x1b[31m such\nthing")) == "no [31m such thing"
+
+
+def test_an_error_of_configuration_has_no_phase_to_tell() -> None:
+    assert describe(ConfigError("wrong")) == "wrong"

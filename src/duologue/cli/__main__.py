@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from duologue.cli.failures import EXIT_ERROR, exit_code_of
@@ -39,6 +41,9 @@ Commands:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; never returns."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows no "…" gets a "?"
+            stream.reconfigure(errors="replace")
     sys.exit(_run(given))
 
 
@@ -57,20 +62,29 @@ def _run(given: list[str]) -> int:
         return EXIT_ERROR
     debug = "--debug" in given
     try:
+        _require_extra()
         module, attribute, _ = command
         return _invoke(getattr(import_module(module), attribute), given[0], given[1:])
     except BaseException as error:  # the one place where exceptions become exit codes
         return exit_code_of(error, debug=debug)
 
 
-def _invoke(command: Any, name: str, arguments: list[str]) -> int:
-    """Run a typer app, or a function with typer's annotations."""
-    try:
-        import typer
-    except ImportError as error:
+def _require_extra() -> None:
+    """Say what is missing before a command is loaded that needs it."""
+    missing = [name for name in ("typer", "rich") if find_spec(name) is None]
+    if missing:
         from duologue.errors import ConfigError
 
-        raise ConfigError('the command line needs its extra: pip install "duologue[cli]"') from error
+        names = " and ".join(missing)
+        raise ConfigError(
+            f"the command line needs {names}: pip install {' '.join(missing)} (the extra [cli])"
+        )
+
+
+def _invoke(command: Any, name: str, arguments: list[str]) -> int:
+    """Run a typer app, or a function with typer's annotations."""
+    import typer
+
     app = command
     if not isinstance(app, typer.Typer):
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

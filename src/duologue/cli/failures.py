@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
+from duologue.cli.wording import clean
 from duologue.errors import DuologueError
 
 __all__ = ["EXIT_ERROR", "EXIT_INTERRUPTED", "describe", "exit_code_of"]
@@ -22,6 +23,8 @@ def exit_code_of(error: BaseException, *, debug: bool) -> int:
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     if isinstance(error, SystemExit):
+        if isinstance(error.code, str):
+            sys.stderr.write(f"duologue: {clean(error.code)}\n")
         return error.code if isinstance(error.code, int) else EXIT_ERROR
     exit_code = getattr(error, "exit_code", None)
     say = getattr(error, "format_message", None)  # click's own errors have it
@@ -38,10 +41,15 @@ def exit_code_of(error: BaseException, *, debug: bool) -> int:
 
 
 def describe(error: DuologueError) -> str:
-    """Return the error with its code, reason and phase, on one line."""
-    details = [f"phase {error.phase}"]
+    """Return the error on one line, with code, reason and phase where it has to do with a link.
+
+    Part of it may be a stranger's words (a close reason, a tool's complaint): no control character passes.
+    """
+    details: list[str] = []
     if error.code is not None:
-        details.insert(0, f"code {error.code}")
+        details.append(f"code {error.code}")
+    if error.phase not in ("config", "audio"):
+        details.append(f"phase {error.phase}")
     if error.reason and error.reason not in str(error):
-        details.append(f"reason {error.reason!r}")
-    return f"{error} [{', '.join(details)}]"
+        details.append(f"reason {clean(error.reason)!r}")
+    return clean(str(error)) + (f" [{', '.join(details)}]" if details else "")
