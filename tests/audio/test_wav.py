@@ -1,19 +1,18 @@
 from __future__ import annotations
 
+import os
 import struct
 import sys
 import wave
 from array import array
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from duologue.audio.wav import WavWriter, read_wav, wav_header
 from duologue.errors import AudioError, ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RAMP = [-32768, -16384, -256, 0, 256, 16384, 32512]
 PCM = array("h", RAMP).tobytes()
@@ -127,7 +126,10 @@ def test_rf64_takes_its_size_from_its_own_chunk(tmp_path: Path) -> None:
         (riff(fmt_chunk(7, 8), data_chunk(PCM)), "8-bit mu-law, which is not read here"),
         (riff(fmt_chunk(1, 12), data_chunk(PCM)), "12-bit PCM"),
         (riff(fmt_chunk(0x4242, 16), data_chunk(PCM)), "encoding 0x4242"),
-        (riff(fmt_chunk(1, 16, rate=0), data_chunk(PCM)), "1 channels at 0 Hz"),
+        *(
+            (riff(fmt_chunk(1, 16, rate=rate), data_chunk(PCM)), f"1 channels at {rate} Hz; 1 to 64 at 1000")
+            for rate in (0, 1, 999, 384_001, 2**31 - 1)
+        ),
         (riff(b"fmt " + struct.pack("<I", 4) + b"abcd"), "has 4 bytes instead of 16"),
     ],
 )
@@ -207,6 +209,24 @@ def test_a_killed_writer_leaves_a_part_that_plays(tmp_path: Path) -> None:
     writer.close()
     assert 32_000 <= len(left) <= writer.duration_ms * 32
     assert set(left) == {0, 1}
+
+
+@pytest.mark.parametrize("rate", [1_000, 384_000])
+def test_the_lowest_and_highest_rate_are_read(tmp_path: Path, rate: int) -> None:
+    path = write(tmp_path / "a.wav", riff(fmt_chunk(1, 16, rate=rate), data_chunk(bytes(2 * rate))))
+    assert wav_header(path).duration_ms == 1000
+    assert abs(len(read_wav(path)) - 32_000) <= 64
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)  # opening it would wait for a writer
+    for path in (pipe, Path("/dev/zero")):
+        for use in (read_wav, wav_header):
+            with pytest.raises(AudioError, match="is a pipe, socket or device; give a WAV file") as caught:
+                use(path)
+            assert str(path) in str(caught.value)
 
 
 def test_a_writer_refuses_what_it_cannot_write(tmp_path: Path) -> None:

@@ -131,6 +131,9 @@ def test_the_emulators_command_line() -> None:
     ("given", "error", "words"),
     [
         ({"texts": (" ",)}, ConfigError, ["--text"]),
+        ({"texts": ("Hi.", "\udcff")}, ConfigError, ["--text", "lone surrogate"]),
+        ({"model": ""}, ConfigError, ["--model is empty"]),
+        ({"model": " "}, ConfigError, ["--model is empty"]),
         ({"inputs": ("gone.wav",)}, AudioError, ["gone.wav"]),
         ({"scene": "a.toml"}, ConfigError, ["--scene", "--text"]),
         ({"profile": "4.2"}, ConfigError, ["4.2", "3.8"]),
@@ -192,7 +195,12 @@ def test_what_a_file_only_imports_counts_too(tmp_path: Path) -> None:
     ("name", "text", "words"),
     [
         ("t.py", "def f(:\n", ["not Python", "line 1"]),
-        ("t.py", "\n1/0\n", ["ZeroDivisionError"]),
+        ("t.py", "\n1/0\n", ["ZeroDivisionError", "line 2"]),
+        ("t.py", "import sys\n\nsys.exit()\n", ["ended the program", "line 3"]),
+        ("t.py", "raise SystemExit(0)", ["SystemExit(0)", "line 1"]),
+        ("t.py", "def f():\n    raise GeneratorExit\n\n\nf()", ["GeneratorExit", "line 2"]),
+        ("t.py", "class Odd(BaseException): ...\n\nraise Odd('words')", ["Odd: words", "line 3"]),
+        ("t.py", "import asyncio\nraise asyncio.CancelledError", ["CancelledError", "line 2"]),
         ("t.py", "import nothing_of_that_name", ["ModuleNotFoundError"]),
         ("t.py", "x = 1", ["no tool", "@function_tool"]),
         ("t.txt", TOOLS, [".py"]),
@@ -203,6 +211,11 @@ def test_files_without_tools_are_named(tmp_path: Path, name: str, text: str, wor
     with pytest.raises(ConfigError) as caught:
         load_tools(path)
     assert not [word for word in [str(path), *words] if word not in str(caught.value)], str(caught.value)
+
+
+def test_an_interruption_of_the_user_is_no_mistake_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load_tools(_file(tmp_path / "t.py", "raise KeyboardInterrupt"))
 
 
 async def test_the_demos_tools_invent_the_same_answer_every_time() -> None:

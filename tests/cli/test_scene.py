@@ -136,6 +136,36 @@ def test_what_is_wrong_is_named(read: Callable[[str], Scene], text: str, words: 
     assert not [word for word in ["a.toml", *words] if word not in str(caught.value)], str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"[caller]\nseed = {'9' * 5000}\n{STEP}", ["not TOML that can be read", "4300 digits"]),
+        (f"[caller]\nseed = 0x{'f' * 5000}\n{STEP}", ["[caller]", "seed = an int of more than 64 bits"]),
+        (f"x = {'[' * 3000}{']' * 3000}\n{STEP}", ["nests too deeply"]),
+        (f"session{'.a' * 3000} = 1\n{STEP}", ["[session]", "'a'"]),
+        (f"[session]\nvoice{'.a' * 3000} = 1\n{STEP}", ["[session]", "voice = a dict"]),
+        (f"[session.config]\nsetup_overrides{'.a' * 3000} = 1\n{STEP}", ["[config]", "nested more than 64"]),
+        (
+            f"[session.config]\nresponse_modalities = 2020-01-01\n{STEP}",
+            ["[session], [config]", "LiveConfig.response_modalities is a date; give a sequence"],
+        ),
+        (f"[session.config]\nsetup_overrides = 3\n{STEP}", ["setup_overrides is 3; give a mapping"]),
+        (f"[session.config]\nsetup_overrides.at = 2020-01-01\n{STEP}", ["setup_overrides.at is a date"]),
+        (f"[session.config]\ncolour = 'teal'\n{STEP}", ["no option 'colour'"]),
+        (f"{STEP}[[step]]\nsay = '{'a' * 5000}.wav'", ["step 2", "out of reach", "name too long"]),
+        (f"{STEP}[[step]]\nwait_for = [1]", ["step 2", "wait_for = a list", "'reply'"]),
+        (f"{STEP}[[step]]\ngreet = 2020-01-01", ["step 2", "greet = a date"]),
+    ],
+    ids=range(13),
+)
+def test_a_broken_scene_is_refused_in_one_sentence(
+    read: Callable[[str], Scene], text: str, words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    assert not [word for word in ["a.toml", *words] if word not in str(caught.value)], str(caught.value)
+
+
 @pytest.mark.parametrize(("name", "word"), [("gone.toml", "No such file"), (".", "directory")])
 def test_a_scene_that_cannot_be_read(tmp_path: Path, name: str, word: str) -> None:
     with pytest.raises(ConfigError, match=word):

@@ -6,6 +6,7 @@ behind; this parser takes both, and names what it cannot take.
 
 from __future__ import annotations
 
+import stat
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -16,8 +17,12 @@ from duologue.errors import AudioError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["WavHeader", "read_header"]
+__all__ = ["HIGHEST_RATE", "LOWEST_RATE", "WavHeader", "open_file", "read_header"]
 
+LOWEST_RATE: Final = 1_000
+"""In Hz; a file that claims less would become a thousandfold of itself when it is resampled."""
+HIGHEST_RATE: Final = 384_000
+"""In Hz; no sound card records more."""
 _PCM: Final = 1
 _FLOAT: Final = 3
 _EXTENSIBLE: Final = 0xFFFE
@@ -79,6 +84,19 @@ class _Format:
     bits: int
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading, unless it is a pipe or a device: these block or never end.
+
+    Raises:
+        AudioError: It is one.
+        OSError: It cannot be opened.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a folder, opening says so
+        raise AudioError(f"{path} is a pipe, socket or device; give a WAV file")
+    return path.open("rb")
+
+
 def read_header(file: BinaryIO, path: Path) -> WavHeader:
     """Read the chunks of an open WAV file up to its samples.
 
@@ -87,8 +105,8 @@ def read_header(file: BinaryIO, path: Path) -> WavHeader:
         path: Its name, for messages.
 
     Raises:
-        AudioError: Not a WAV file, an encoding that is not linear PCM or float, no samples, or
-            fewer samples than it says. The message says what the file holds.
+        AudioError: Not a WAV file, an encoding that is not linear PCM or float, a rate outside 1,000
+            to 384,000 Hz, no samples, or fewer samples than it says. The message says what the file holds.
     """
     size_bytes = file.seek(0, 2)
     file.seek(0)
@@ -145,8 +163,11 @@ def _parse_format(path: Path, chunk: bytes) -> _Format:
         )
         msg = f"{path} is a WAV file of {bits}-bit {name}, which is not read here; {_CONVERT}"
         raise AudioError(msg)
-    if not 1 <= channels <= 64 or not 1 <= sample_rate <= 1_000_000:
-        msg = f"{path} is a damaged WAV file: it says {channels} channels at {sample_rate} Hz"
+    if not 1 <= channels <= 64 or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        msg = (
+            f"{path} is a damaged WAV file: it says {channels} channels at {sample_rate} Hz; "
+            f"1 to 64 at {LOWEST_RATE} to {HIGHEST_RATE} Hz are read here"
+        )
         raise AudioError(msg)
     return _Format(encoding, channels, sample_rate, bits)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from duologue.audio.format import INPUT_RATE, SAMPLE_BYTES, bytes_to_samples, samples_to_ms
 from duologue.audio.frames import mono
 from duologue.audio.resample import resample_all
-from duologue.audio.riff import WavHeader, read_header
+from duologue.audio.riff import HIGHEST_RATE, LOWEST_RATE, WavHeader, open_file, read_header
 from duologue.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def wav_header(path: str | os.PathLike[str]) -> WavHeader:
     """
     file_path = Path(path)
     try:
-        with file_path.open("rb") as file:
+        with open_file(file_path) as file:
             return read_header(file, file_path)
     except OSError as error:
         raise _cannot("read", file_path, error) from error
@@ -49,13 +49,13 @@ def read_wav(path: str | os.PathLike[str], *, sample_rate: int | None = INPUT_RA
         sample_rate: Wanted rate in Hz; None keeps the file's own.
 
     Raises:
-        AudioError: The file is missing, empty, cut off, not a WAV file or compressed; the message
-            names it and says what it holds.
+        AudioError: The file is missing, empty, cut off, no WAV file, compressed, a pipe or a device, or
+            its rate is not 1,000 to 384,000 Hz; the message names it and says what it holds.
         ConfigError: It needs numpy or soxr, which are not installed.
     """
     file_path = Path(path)
     try:
-        with file_path.open("rb") as file:
+        with open_file(file_path) as file:
             header = read_header(file, file_path)
             file.seek(header.data_at)
             data = file.read(header.data_bytes)
@@ -107,9 +107,10 @@ class WavWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], sample_rate: int, channels: int = 1) -> None:
-        if not 1 <= sample_rate <= 1_000_000 or not 1 <= channels <= 64:
+        if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or not 1 <= channels <= 64:
             msg = (
-                f"WavWriter got sample_rate={sample_rate}, channels={channels}; give 1..1000000 Hz and 1..64"
+                f"WavWriter got sample_rate={sample_rate}, channels={channels}; "
+                f"give {LOWEST_RATE}..{HIGHEST_RATE} Hz and 1..64"
             )
             raise ConfigError(msg)
         self.path = Path(path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from duologue.checks import check_value
 from duologue.cli.call import CallPlan
 from duologue.cli.caller import line_from_wav
 from duologue.cli.demo_tools import DEMO_TOOLS
@@ -61,6 +62,7 @@ def make_plan(options: TalkOptions) -> CallPlan:
         if options.local
         else None,
         steps=None if scene is None else scene.steps,
+        numbered=options.scene is not None,
         caller=Scene(()).caller if scene is None else scene.caller,
         echo_guard=not options.headphones,
     )
@@ -89,6 +91,7 @@ def _scene(options: TalkOptions) -> Scene | None:
     for text in options.texts:
         if not text.strip():
             raise ConfigError("--text is empty; give words to say")
+        check_value("--text", text, str)  # a command line may hold bytes that are no text
         steps += [TypeText(text), Await("reply")]
     if steps:
         return Scene(tuple(steps))
@@ -127,6 +130,8 @@ def _model_options(options: TalkOptions, table: SessionTable) -> dict[str, Any]:
 
 def _model(options: TalkOptions, table: SessionTable) -> str | None:
     if options.model is not None:
+        if not options.model.strip():
+            raise ConfigError("--model is empty; give a name, or leave it out")
         return options.model
     profile = options.profile or (None if table.model else table.profile)
     if profile is None:

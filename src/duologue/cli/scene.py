@@ -9,7 +9,9 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
+from duologue.checks import shown
 from duologue.errors import ConfigError
+from duologue.realtime.options import live_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,8 +142,10 @@ def read_scene(path: Path) -> Scene:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"the scene {path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the scene {path} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"the scene {path} nests too deeply; no scene needs that") from error
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
+        raise ConfigError(f"the scene {path} is not TOML that can be read: {error}") from error
     top = _Table(str(path), table, path.parent)
     top.refuse_unknown("session", "caller", "step")
     steps = top.tables("step")
@@ -190,7 +194,7 @@ class _Table:
     def text(self, key: str) -> str | None:
         value = self.values.get(key)
         if value is not None and (not isinstance(value, str) or not value.strip()):
-            self.fail(f"has {key} = {value!r}; write a text that is not empty")
+            self.fail(f"has {key} = {shown(value)}; write a text that is not empty")
         return value
 
     def number(self, key: str, low: float, high: float, unit: str) -> float | None:
@@ -198,21 +202,34 @@ class _Table:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            self.fail(f"has {key} = {value!r}; give {low:g} to {high:g} {unit}".rstrip())
+            self.fail(f"has {key} = {shown(value)}; give {low:g} to {high:g} {unit}".rstrip())
         return float(value)
 
     def choice(self, key: str, choices: tuple[str, ...]) -> Any:
         value = self.values.get(key)
         if value is not None and value not in choices:
-            self.fail(f"has {key} = {value!r}; give one of {', '.join(map(repr, choices))}")
+            self.fail(f"has {key} = {shown(value)}; give one of {', '.join(map(repr, choices))}")
         return value
 
     def file(self, key: str, value: str) -> Path:
         path = self.folder / value
-        if not path.is_file():
-            kind = "a folder" if path.is_dir() else "not there"
-            self.fail(f"has {key} = {value!r}, and {path} is {kind}; paths count from the scene's folder")
+        kind = _kind_of_file(path)
+        if kind != "a file":
+            self.fail(
+                f"has {key} = {shown(value)}, and {path} is {kind}; paths count from the scene's folder"
+            )
         return path
+
+
+def _kind_of_file(path: Path) -> str:
+    try:
+        if path.is_file():
+            return "a file"
+        if path.is_dir():
+            return "a folder"
+        return "neither file nor folder" if path.exists() else "not there"
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        return f"out of reach ({error.strerror or error})"
 
 
 def _kind(value: object) -> str:
@@ -236,8 +253,17 @@ def _session(table: _Table) -> SessionTable:
         tools=table.file("tools", tools) if tools else None,
         turn_detection=table.choice("turn_detection", ("server", "manual")) or "server",
         silence_duration_ms=None if silence_ms is None else int(silence_ms),
-        config=table.table("config").values,
+        config=_service_options(table.table("config")),
     )
+
+
+def _service_options(table: _Table) -> Mapping[str, Any]:
+    """Return the options as they are written, once they have been found to be some."""
+    try:
+        live_config(table.values)
+    except ConfigError as error:
+        table.fail(f"cannot be used: {error}")
+    return table.values
 
 
 def _caller(table: _Table) -> CallerOptions:
@@ -272,7 +298,7 @@ def _greet(table: _Table) -> Step:
     if greet is True:
         return Instruct(_GREETING)
     if not isinstance(greet, str):
-        table.fail(f'has greet = {greet!r}; write true, or what the greeting is to say, such as "Greet Ada."')
+        table.fail(f'has greet = {shown(greet)}; write true, or what the greeting is to say, such as "Greet Ada."')
     return Instruct(table.text("greet") or _GREETING)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, cast
 
 from duologue.errors import ConfigError, DuologueError
@@ -38,8 +39,10 @@ def load_tools(path: Path) -> list[FunctionTool[..., Any]]:
         raise
     except SyntaxError as error:
         raise ConfigError(f"the tools file {path} is not Python: line {error.lineno}: {error.msg}") from error
-    except Exception as error:  # whatever a stranger's file does when it is run
-        raise ConfigError(f"the tools file {path} raised {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's file does when it is run, sys.exit() included
+        raise ConfigError(_what_it_raised(path, error)) from error
     found = cast(
         "list[FunctionTool[..., Any]]",
         [value for value in vars(module).values() if isinstance(value, FunctionTool)],
@@ -48,3 +51,18 @@ def load_tools(path: Path) -> list[FunctionTool[..., Any]]:
     if not tools:
         raise ConfigError(f"the tools file {path} holds no tool: put @function_tool above its functions")
     return tools
+
+
+def _what_it_raised(path: Path, error: BaseException) -> str:
+    lines = [
+        line
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == str(path)
+    ]
+    where = f" in line {lines[-1]}" if lines else ""
+    did = (
+        f"ended the program ({error!r})"
+        if isinstance(error, SystemExit)
+        else f"raised {type(error).__name__}: {error}"
+    )
+    return f"the tools file {path} {did}{where}; it must be possible to import it"
