@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import wave
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,6 @@ from duologue.cli.scene import Await, Say, TypeText
 from duologue.cli.tools_file import load_tools
 from duologue.errors import AudioError, ConfigError, Unsupported
 from duologue.realtime import RealtimeModel
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOOLS = '''
 from duologue import function_tool
@@ -131,7 +129,7 @@ def test_the_emulators_command_line() -> None:
     ("given", "error", "words"),
     [
         ({"texts": (" ",)}, ConfigError, ["--text"]),
-        ({"texts": ("Hi.", "\udcff")}, ConfigError, ["--text", "lone surrogate"]),
+        ({"texts": ("Hi.", "\udcff")}, ConfigError, ["--text", "no UTF-8"]),
         ({"model": ""}, ConfigError, ["--model is empty"]),
         ({"model": " "}, ConfigError, ["--model is empty"]),
         ({"inputs": ("gone.wav",)}, AudioError, ["gone.wav"]),
@@ -211,6 +209,13 @@ def test_files_without_tools_are_named(tmp_path: Path, name: str, text: str, wor
     with pytest.raises(ConfigError) as caught:
         load_tools(path)
     assert not [word for word in [str(path), *words] if word not in str(caught.value)], str(caught.value)
+
+
+def test_the_line_is_named_of_a_file_beside_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _file(tmp_path / "t.py", "\nraise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"the tools file t\.py ended the program .* in line 2"):
+        load_tools(Path("t.py"))
 
 
 def test_an_interruption_of_the_user_is_no_mistake_of_the_file(tmp_path: Path) -> None:

@@ -139,6 +139,18 @@ async def test_odd_exceptions_are_failures(run: Run, raised: BaseException, kind
     assert isinstance(outcome.failure, RuntimeError)
 
 
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), GeneratorExit(), SystemExit(0)], ids=repr)
+async def test_a_thread_cannot_end_the_program(run: Run, raised: BaseException) -> None:
+    def tool() -> None:
+        raise raised
+
+    (outcome,) = await run(tool)
+    assert outcome.response == {"error": "The tool failed."}
+    assert outcome.failure is not None
+    assert repr(raised) in str(outcome.failure)
+    assert outcome.failure.__cause__ is raised
+
+
 async def test_long_error_texts_are_cut(run: Run) -> None:
     async def tool() -> None:
         raise ToolError("x" * 100_000)

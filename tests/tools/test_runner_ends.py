@@ -1,6 +1,7 @@
 """How calls end before their tool does: timeouts and cancellation."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -173,3 +174,78 @@ async def test_no_task_is_left_behind(make_call: MakeCall) -> None:
     await collect(Runner(Registry([tool])), make_call("tool"))
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+def cancel_myself() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+
+
+async def test_a_tool_that_ends_without_an_answer_is_answered_for_at_once(run: Run) -> None:
+    async def leaves() -> None:
+        raise GeneratorExit
+
+    async def cancels_itself() -> None:
+        cancel_myself()
+        await asyncio.sleep(60)
+
+    async def cancels_itself_and_returns() -> str:
+        cancel_myself()
+        return "done"
+
+    async def cancels_itself_and_hides_it() -> str:
+        cancel_myself()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return "done"
+
+    for tool in (leaves, cancels_itself, cancels_itself_and_returns, cancels_itself_and_hides_it):
+        async with asyncio.timeout(1):
+            (outcome,) = await run(tool, default_timeout_s=30)
+        assert outcome.response == {"error": "The tool failed."}
+        assert tool.__name__ in str(outcome.failure)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_stream_that_ends_without_an_end_is_ended_at_once(run: Run, waits: bool) -> None:
+    async def cancels_itself() -> AsyncIterator[str]:
+        yield "one"
+        yield "two"
+        if waits:
+            await asyncio.sleep(0.01)
+        cancel_myself()
+        yield "three"
+
+    async def leaves() -> AsyncIterator[str]:
+        yield "one"
+        yield "two"
+        if waits:
+            await asyncio.sleep(0.01)
+        raise GeneratorExit
+
+    for tool in (cancels_itself, leaves):
+        async with asyncio.timeout(1):
+            outcomes = await run(tool, default_timeout_s=30)
+        assert [outcome.response for outcome in outcomes] == [
+            {"output": "one"},
+            {"output": "two"},
+            {"error": "The tool failed."},
+        ]
+        assert [outcome.will_continue for outcome in outcomes] == [True, True, False]
+
+
+async def test_the_failure_of_a_call_that_ended_so_is_not_kept_for_later_ones(make_call: MakeCall) -> None:
+    runs: list[int] = []
+
+    @function_tool(dedupe_within_s=60)
+    async def tool() -> str:
+        runs.append(1)
+        if len(runs) == 1:
+            raise GeneratorExit
+        return "done"
+
+    runner = Runner(Registry([tool]))
+    (first,) = await collect(runner, make_call("tool"))
+    assert first.is_error
+    assert await collect(runner, make_call("tool")) == [ToolOutcome({"output": "done"})]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from duologue.checks import check_value
 from duologue.cli.call import CallPlan
 from duologue.cli.caller import line_from_wav
 from duologue.cli.demo_tools import DEMO_TOOLS
@@ -91,7 +90,10 @@ def _scene(options: TalkOptions) -> Scene | None:
     for text in options.texts:
         if not text.strip():
             raise ConfigError("--text is empty; give words to say")
-        check_value("--text", text, str)  # a command line may hold bytes that are no text
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # a command line may hold any bytes
+            raise ConfigError("--text holds bytes that are no UTF-8 text; give words to say") from error
         steps += [TypeText(text), Await("reply")]
     if steps:
         return Scene(tuple(steps))

@@ -42,7 +42,7 @@ def load_tools(path: Path) -> list[FunctionTool[..., Any]]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a stranger's file does when it is run, sys.exit() included
-        raise ConfigError(_what_it_raised(path, error)) from error
+        raise ConfigError(_what_it_raised(path, spec.origin, error)) from error
     found = cast(
         "list[FunctionTool[..., Any]]",
         [value for value in vars(module).values() if isinstance(value, FunctionTool)],
@@ -53,11 +53,11 @@ def load_tools(path: Path) -> list[FunctionTool[..., Any]]:
     return tools
 
 
-def _what_it_raised(path: Path, error: BaseException) -> str:
+def _what_it_raised(path: Path, file_name: str | None, error: BaseException) -> str:
     lines = [
         line
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename == str(path)
+        if frame.f_code.co_filename == file_name
     ]
     where = f" in line {lines[-1]}" if lines else ""
     did = (

@@ -131,9 +131,12 @@ class Runner:
         task = asyncio.create_task(
             self._work(tool, call, context, results), name=f"duologue-tool-{tool.name}"
         )
+        task.add_done_callback(lambda done: _put_end(done, results))
         try:
             more = True
             while more:
+                if task.done():
+                    _put_end(task, results)
                 try:
                     async with asyncio.timeout_at(deadline):
                         outcome = await results.get()
@@ -213,6 +216,18 @@ class Runner:
         """Call a sync function in a thread; what it returns may still turn out to be awaitable."""
         result = await self._threads.run(function, f"duologue-tool-{name}")
         return await result if inspect.isawaitable(result) else result
+
+
+def _put_end(task: asyncio.Task[None], results: Results) -> None:
+    """Answer for a tool whose task is over and has put no answer: it cancelled itself or raised GeneratorExit.
+
+    When an answer waits to be read, there is nothing to do; one nobody waits for any more does no harm.
+    """
+    raised = None if task.cancelled() else task.exception()
+    if results.empty():
+        how = "was cancelled" if raised is None else f"raised {raised!r}"
+        failure = RuntimeError(f"{task.get_name()} {how} and gave no answer")
+        results.put_nowait(_error("The tool failed.", failure))
 
 
 def _cancelled() -> bool:

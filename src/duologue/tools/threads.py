@@ -32,6 +32,9 @@ class Threads:
     async def run(self, function: Callable[[], Any], name: str) -> Any:
         """Run a function in a thread of its own and return its result or raise its exception.
 
+        What it raises that is no ``Exception``, such as SystemExit or KeyboardInterrupt, is raised as a
+        RuntimeError: out of a thread it is nobody's wish to end the program.
+
         When cancelled, the thread goes on (it cannot be stopped) and its result is discarded.
         """
         await self._slots.acquire()
@@ -59,6 +62,8 @@ class Threads:
             self._slots.release()
             raise
         result, error = await ended
+        if error is not None and not isinstance(error, Exception):
+            raise RuntimeError(f"{name} raised {error!r}") from error
         if error is not None:
             raise error
         return result
