@@ -20,7 +20,15 @@ from hypothesis import strategies as st
 
 from duologue.emulator.asks import Close
 from duologue.emulator.door import Door
-from duologue.emulator.http import BadRequestError, HeadReader, Request, is_trusted_origin, live_api_version
+from duologue.emulator.http import (
+    BadRequestError,
+    HeadReader,
+    Request,
+    host_name,
+    is_loopback,
+    is_trusted_origin,
+    live_api_version,
+)
 from duologue.emulator.link import DoorLimits, Guest, Link, cut_reason
 from duologue.emulator.tls import LoopbackTLS
 from duologue.errors import ConfigError
@@ -264,12 +272,22 @@ async def test_the_door_speaks_no_compression_and_passes_on_version_and_key() ->
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        ("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-        ("POST /v1beta/models HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + "x" * 100_000, 404),
-        (f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n", 426),
+        ("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (
+            "POST /v1beta/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+            + "x" * 100_000,
+            404,
+        ),
+        (f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
         (UPGRADE.replace("GET", "POST") + "\r\n", 405),
         (UPGRADE.replace("Version: 13", "Version: 8") + "\r\n", 400),
         (UPGRADE.replace("AAAAAAAAAAAAAAAAAAAAAA==", "short") + "\r\n", 400),
+        (UPGRADE.replace("Host: 127.0.0.1", "Host: evil.example") + "\r\n", 403),
+        (UPGRADE.replace("Host: 127.0.0.1", "Host: 127.0.0.1.evil.example:80") + "\r\n", 403),
+        (UPGRADE.replace("Host: 127.0.0.1", "Host: 192.0.2.1") + "\r\n", 403),
+        (UPGRADE.replace("Host: 127.0.0.1\r\n", "") + "\r\n", 400),
+        (UPGRADE.replace("Host: 127.0.0.1", "Host: localhost\r\nHost: evil.example") + "\r\n", 400),
+        (UPGRADE.replace("Host: 127.0.0.1", "Host: evil@localhost") + "\r\n", 400),
         (UPGRADE + "Origin: https://evil.example\r\n\r\n", 403),
         (UPGRADE + "Origin: http://localhost.evil.example\r\n\r\n", 403),
         (UPGRADE + "Origin: null\r\n\r\n", 403),
@@ -303,6 +321,145 @@ async def test_what_is_not_an_upgrade_gets_an_http_error_in_google_s_shape(
         assert first.startswith(f"HTTP/1.1 {status} ".encode())
         assert json.loads(body)["error"]["code"] == status
         assert home.requests == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "name"),
+    [
+        (["localhost:8080"], "localhost"),
+        (["Emulator.LOCALHOST."], "emulator.localhost"),
+        (["127.8.8.8:1"], "127.8.8.8"),
+        (["[::1]:443"], "::1"),
+        (["[::1]"], "::1"),
+    ],
+)
+def test_names_of_loopback(hosts: list[str], name: str) -> None:
+    assert host_name(hosts) == name
+    assert is_loopback(name)
+
+
+@pytest.mark.parametrize(
+    "hosts", [[], ["a", "a"], [""], [":80"], ["[::1"], ["a b"], ["localhost:x"], ["u@a"]]
+)
+def test_what_names_no_host(hosts: list[str]) -> None:
+    assert host_name(hosts) is None
+
+
+@pytest.mark.parametrize("name", ["evil.example", "localhost.evil.example", "0.0.0.0", "192.0.2.1", "::"])
+def test_names_that_are_not_loopback(name: str) -> None:
+    assert not is_loopback(name)
+
+
+async def test_beyond_loopback_any_host_s_name_is_answered() -> None:
+    door = Door(lambda request, api_version: Echo([]), limits=QUICK)
+    await door.open("0.0.0.0", 0)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write((UPGRADE.replace("Host: 127.0.0.1", "Host: emulator.example") + "\r\n").encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
+        writer.close()
+    finally:
+        await door.aclose()
+
+
+async def test_more_connections_than_the_limit_get_503_until_one_has_gone(tls: bool) -> None:
+    async with house(tls=tls, limits=DoorLimits(connections=3, closing_timeout_s=0.2)) as home:
+        inside = [await _by_websockets(home) for _ in range(3)]
+        reader, writer = await home.raw()
+        writer.write((UPGRADE + "\r\n").encode())
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        first, _, body = answer.partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 503 ")
+        assert json.loads(body)["error"]["status"] == "UNAVAILABLE"
+        await inside.pop().close()
+        await home.lost()
+        async with asyncio.timeout(5):
+            while len(inside) < 3:
+                with contextlib.suppress(websockets.InvalidStatus):
+                    inside.append(await _by_websockets(home))
+        for link in inside:
+            await link.close()
+
+
+async def test_refusals_are_bounded_too() -> None:
+    async with house(limits=DoorLimits(connections=0, closing_timeout_s=30)) as home:
+        refused = [await home.raw() for _ in range(64)]
+        for reader, _ in refused:
+            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+        reader, writer = await home.raw()
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        for _, each in [*refused, (reader, writer)]:
+            each.close()
+
+
+async def test_a_client_that_says_nothing_is_closed(connect: Connect) -> None:
+    async with house(limits=DoorLimits(first_message_timeout_s=0.03, closing_timeout_s=0.2)) as home:
+        talkative = await connect(home)
+        await talkative.send("hello")
+        assert await talkative.recv() == b"text:hello"
+        silent = await connect(home)
+        async with asyncio.timeout(5):
+            with pytest.raises(CLOSED):
+                await silent.recv()
+        assert (silent.close_code, silent.close_reason) == (
+            1011,
+            "Deadline expired before operation could complete.",
+        )
+        await talkative.send("still there")
+        assert await talkative.recv() == b"text:still there"
+        await talkative.close()
+
+
+@pytest.mark.parametrize("piece", [b"", b"x"], ids=["empty", "one byte"])
+async def test_a_message_in_too_many_fragments_is_closed_with_1009(piece: bytes) -> None:
+    limits = DoorLimits(message_fragments=100, closing_timeout_s=1)
+    async with (
+        house(limits=limits) as home,
+        websockets.connect(home.uri, ping_interval=None, proxy=None) as link,
+    ):
+        await link.send([b"y", *[piece] * 98])  # the library ends it with one more, an empty one
+        assert await link.recv() == b"binary:y" + piece * 98
+        await link.send([b"y", *[piece] * 100])
+        with pytest.raises(websockets.ConnectionClosed):
+            await link.recv()
+        assert (link.close_code, link.close_reason) == (1009, "too many fragments")
+        assert await home.lost() == [(1009, "too many fragments")]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_sending_after_a_reset_is_passed_over(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Resetting(Echo):
+        def received(self, frame: bytes | str) -> None:
+            assert self.link is not None
+            self.link.reset()
+            assert not self.link.is_open
+            self.link.send(b"too late")
+            self.link.close(1000)
+            self.link.reset()
+            asyncio.get_running_loop().call_soon(self.link.send, b"much too late")
+
+    ended: list[tuple[int, str]] = []
+
+    async def meet() -> None:
+        door = Door(lambda request, api_version: Resetting(ended), limits=QUICK)
+        await door.open("127.0.0.1", 0)
+        uri = f"ws://127.0.0.1:{door.port}{PATH}"
+        async with websockets.connect(uri, ping_interval=None, proxy=None) as link:
+            await link.send("hello")
+            with pytest.raises(websockets.ConnectionClosed):
+                await link.recv()
+        await door.aclose()
+
+    if loop == "uvloop":
+        pytest.importorskip("uvloop").run(meet())
+    else:
+        asyncio.run(meet())
+    assert ended == [(1006, "")]
+    assert "Traceback" not in caplog.text
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"])

@@ -8,8 +8,6 @@ tools and can be interrupted; it reaches nothing but loopback unless told otherw
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
 import logging
 import secrets
 from collections import deque
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 from duologue.emulator.asks import Close
 from duologue.emulator.door import Door
 from duologue.emulator.faults import Fault, parse_fault
+from duologue.emulator.http import is_loopback
 from duologue.emulator.log import FrameLog, LoggedFrame
 from duologue.emulator.protocols import Brain, Ears, Voice
 from duologue.emulator.rules import ServerRules, Service, refuse_key
@@ -158,7 +157,7 @@ class Emulator:
             stack.push_async_callback(door.aclose)
             self._stack = stack.pop_all()
         self.url = f"{'https' if self._tls is not None else 'http'}://{_reachable(self._host)}:{door.port}"
-        if not _is_loopback(self._host):
+        if not is_loopback(self._host):
             _log.warning(
                 "the emulator listens on %s: everybody who reaches this machine can use it", self._host
             )
@@ -248,12 +247,6 @@ def _timed(fault: Fault) -> Fault:
             f"say when the fault {fault.name!r} is to happen on each connection: {fault.name}@30s"
         )
     return fault
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def _reachable(host: str) -> str:

@@ -26,6 +26,8 @@ from duologue.emulator.http import (
     HeadReader,
     Request,
     error_answer,
+    host_name,
+    is_loopback,
     is_trusted_origin,
     live_api_version,
 )
@@ -42,6 +44,9 @@ _protocol_log.setLevel(logging.WARNING)
 _READ_BYTES = 256 * 1024
 _TLS_HANDSHAKE_TIMEOUT_S = 10.0
 _TLS_HELLO = b"\x16\x03"
+# Refusals being read out, beyond the connections that are served; one more is dropped without a word.
+_MAX_REFUSALS = 64
+_SETUP_OVERDUE = Close(1011, "Deadline expired before operation could complete.")
 
 
 Admit = Callable[[Request, str], "Guest | Close"]
@@ -82,7 +87,8 @@ class Door:
     """Listens, answers HTTP, upgrades what asks for the Live API, and hands each link to a guest.
 
     Knows nothing of messages and keys; ``admit`` does. It negotiates no compression and refuses
-    upgrades that a foreign web page asks for.
+    upgrades that a foreign web page asks for; listening on loopback, also requests to any other host's
+    name, which is how a page gets there whose own name was pointed at this machine (DNS rebinding).
 
     Args:
         admit: See :data:`Admit`.
@@ -96,6 +102,7 @@ class Door:
         self._admit = admit
         self._limits = limits if limits is not None else DoorLimits()
         self._server: asyncio.Server | None = None
+        self._host_names: frozenset[str] | None = None  # besides loopback's; None takes any
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._links: set[Link] = set()
 
@@ -121,7 +128,10 @@ class Door:
             )
         except OSError as error:
             raise ConfigError(_why_not_listening(host, port, error)) from error
-        self.port = self._server.sockets[0].getsockname()[1]
+        addresses = [listener.getsockname() for listener in self._server.sockets]
+        self.port = addresses[0][1]
+        local = all(is_loopback(address[0]) for address in addresses)
+        self._host_names = frozenset({host.lower()}) if local else None
 
     async def aclose(self) -> None:
         """Stop listening, close every link with 1001 and wait until all connections are gone; idempotent."""
@@ -143,14 +153,20 @@ class Door:
         if self._server is None:
             writer.transport.abort()
             return
-        task = asyncio.create_task(self._serve(reader, writer))
+        is_full = len(self._connections) >= self._limits.connections
+        if is_full and len(self._connections) >= self._limits.connections + _MAX_REFUSALS:
+            writer.transport.abort()
+            return
+        task = asyncio.create_task(self._serve(reader, writer, is_full=is_full))
         self._connections[task] = writer
         task.add_done_callback(self._connections.pop)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_full: bool
+    ) -> None:
         """Serve one connection; a broken one ends quietly, an error of ours is logged."""
         try:
-            await self._greet(reader, writer)
+            await self._greet(reader, writer, is_full=is_full)
         except (OSError, ssl.SSLError, EOFError):
             _log.debug("a connection ended before it was upgraded")
         except Exception:
@@ -163,11 +179,16 @@ class Door:
             except (OSError, ssl.SSLError):  # TimeoutError is an OSError
                 writer.transport.abort()
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _greet(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_full: bool
+    ) -> None:
         """Read the request head and do what it asks."""
         head = HeadReader()
         try:
+            if is_full:
+                raise BadRequestError(HTTPStatus.SERVICE_UNAVAILABLE, "The service is currently unavailable.")
             request = await self._read_head(reader, head)
+            self._check_host(request)
             api_version = _check(request)
             protocol = _upgrade(request, self._limits.message_bytes)
         except BadRequestError as refusal:
@@ -178,9 +199,14 @@ class Door:
         guest = self._admit(request, api_version)
         if isinstance(guest, Close):
             guest = _Refusal(guest, self._limits.refusal_delay_s)
-        link.feed(b"")  # writes the 101
-        guest.opened(link)
         await self._pump(reader, link, head.rest, guest)
+
+    def _check_host(self, request: Request) -> None:
+        name = host_name(request.all("host"))
+        if name is None:
+            raise BadRequestError(HTTPStatus.BAD_REQUEST, "A request names one host.")
+        if self._host_names is not None and name not in self._host_names and not is_loopback(name):
+            raise BadRequestError(HTTPStatus.FORBIDDEN, "This server answers to the names of loopback only.")
 
     async def _read_head(self, reader: asyncio.StreamReader, head: HeadReader) -> Request:
         try:
@@ -201,6 +227,8 @@ class Door:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, refusal: BadRequestError
     ) -> None:
         """Answer with an HTTP error and let the peer read it before the connection goes."""
+        if writer.transport.is_closing():
+            return
         writer.write(error_answer(refusal.status, str(refusal)))
         if writer.can_write_eof():
             writer.write_eof()
@@ -214,15 +242,23 @@ class Door:
     async def _pump(self, reader: asyncio.StreamReader, link: Link, data: bytes, guest: Guest) -> None:
         """Carry messages from the socket to the guest until the connection has ended."""
         self._links.add(link)
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(
+            self._limits.first_message_timeout_s, link.close, _SETUP_OVERDUE.code, _SETUP_OVERDUE.reason
+        )
         try:
+            link.feed(b"")  # writes the 101
+            guest.opened(link)
             while True:
                 for message in link.feed(data):
+                    deadline.cancel()
                     guest.received(message)
                 if not (data := await reader.read(_READ_BYTES)):
                     break
         except (OSError, ssl.SSLError):
             pass  # a reset is an end like others: 1006
         finally:
+            deadline.cancel()
             self._links.discard(link)
             code, reason = link.end()
             guest.lost(code, reason)

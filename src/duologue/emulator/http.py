@@ -8,6 +8,7 @@ Source: RFC 9112 sections 2-6 (message syntax), RFC 6455 section 4.2.1, RFC 6454
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ __all__ = [
     "HeadReader",
     "Request",
     "error_answer",
+    "host_name",
+    "is_loopback",
     "is_trusted_origin",
     "live_api_version",
 ]
@@ -42,6 +45,7 @@ _LIVE_PATH = re.compile(
     r"/{1,2}ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\.BidiGenerateContent"
 )
 _LOOPBACK_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/?#@\[\]]+))(?::[0-9]{0,5})?")
 # google.rpc.Code names, as Google writes them into the JSON of an HTTP error.
 _STATUS_NAMES: Mapping[int, str] = {
     400: "INVALID_ARGUMENT",
@@ -49,6 +53,7 @@ _STATUS_NAMES: Mapping[int, str] = {
     404: "NOT_FOUND",
     408: "DEADLINE_EXCEEDED",
     405: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
     426: "FAILED_PRECONDITION",
     431: "INVALID_ARGUMENT",
     505: "UNIMPLEMENTED",
@@ -195,6 +200,24 @@ def is_trusted_origin(origins: Sequence[str]) -> bool:
     ``null`` included, is a foreign page in somebody's browser reaching for a local socket.
     """
     return not origins or (len(origins) == 1 and _LOOPBACK_ORIGIN.fullmatch(origins[0]) is not None)
+
+
+def host_name(hosts: Sequence[str]) -> str | None:
+    """Return the name in the one ``Host`` header, in lower case, without port and brackets.
+
+    Returns:
+        None where there is no such header, there are several, or it is malformed.
+    """
+    match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    return (match[1] or match[2]).rstrip(".").lower() if match is not None else None
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether a name or address means this machine and cannot be made to mean another."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")  # RFC 6761 keeps these out of the DNS
 
 
 def error_answer(status: HTTPStatus, message: str) -> bytes:

@@ -33,8 +33,14 @@ class DoorLimits:
 
     head_timeout_s: float = 10.0
     """From the first byte's connection to the end of the request head."""
+    connections: int = 512
+    """At the same time, whatever they are up to; one more is answered with HTTP 503."""
+    first_message_timeout_s: float = 60.0
+    """From the upgrade to the end of the first message; beyond it the close code is 1011."""
     message_bytes: int = 16 * 1024 * 1024
     """One incoming message, fragments together; beyond it the close code is 1009."""
+    message_fragments: int = 4096
+    """How many frames one message may come in, empty ones included; beyond it the close code is 1009."""
     backlog_bytes: int = 16 * 1024 * 1024
     """What may wait for a peer that does not read; beyond it the connection is reset."""
     backlog_timeout_s: float = 20.0
@@ -89,11 +95,13 @@ class Link:
         self._writer = writer
         self._limits = limits
         self._state = LinkState.OPEN
-        self._fragments: list[bytes] = []
-        self._fragments_opcode = Opcode.BINARY
+        self._partial = bytearray()
+        self._partial_frames = 0
+        self._partial_opcode = Opcode.BINARY
         self._backlog_watch: asyncio.Task[None] | None = None
         self._closing_timer: asyncio.TimerHandle | None = None
-        writer.transport.set_write_buffer_limits(high=BACKLOG_WATCHED_BYTES)
+        if not writer.transport.is_closing():
+            writer.transport.set_write_buffer_limits(high=BACKLOG_WATCHED_BYTES)
 
     @property
     def is_open(self) -> bool:
@@ -120,7 +128,9 @@ class Link:
         self._flush()
 
     def reset(self) -> None:
-        """Drop the connection on the floor: no close frame, no TCP farewell."""
+        """Drop the connection on the floor: no close frame, no TCP farewell; harmless when it is down already."""
+        if self._state is LinkState.OPEN:
+            self._to(LinkState.CLOSING)
         self._writer.transport.abort()
 
     # What the door's reading task calls.
@@ -154,12 +164,16 @@ class Link:
             if frame.fin:
                 messages.append(_as_message(frame.opcode, data))
             else:
-                self._fragments, self._fragments_opcode = [data], frame.opcode
+                self._partial, self._partial_frames, self._partial_opcode = bytearray(data), 1, frame.opcode
         elif frame.opcode is Opcode.CONT:
-            self._fragments.append(data)
-            if frame.fin:
-                messages.append(_as_message(self._fragments_opcode, b"".join(self._fragments)))
-                self._fragments = []
+            self._partial += data
+            self._partial_frames += 1
+            if self._partial_frames > self._limits.message_fragments:
+                self._partial.clear()
+                self.close(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+            elif frame.fin:
+                messages.append(_as_message(self._partial_opcode, bytes(self._partial)))
+                self._partial.clear()
 
     def _to(self, state: LinkState) -> None:
         if state not in _TRANSITIONS[self._state]:
@@ -175,8 +189,11 @@ class Link:
         self._closing_timer = loop.call_later(self._limits.closing_timeout_s, self._writer.transport.abort)
 
     def _flush(self) -> None:
-        """Write what the protocol has for the peer."""
-        for data in self._protocol.data_to_send():
+        """Write what the protocol has for the peer; nothing any more once the socket is going down."""
+        pieces = self._protocol.data_to_send()
+        if self._writer.transport.is_closing():
+            return  # uvloop's transports raise there
+        for data in pieces:
             if data:
                 self._writer.write(data)
             elif self._protocol.close_rcvd is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from duologue.emulator.voice.shaping import SAMPLE_RATE, resampled, speakable, split_text, trim_silence
@@ -74,6 +75,7 @@ class FileVoice:
 
 def open_voice(path: str) -> Handler:
     """Load the voice (in the worker process) and return what answers its jobs."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # the engine beneath would tell of its use
     try:
         piper: Any = importlib.import_module("piper")
         voice = piper.PiperVoice.load(path)
