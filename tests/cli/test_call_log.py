@@ -45,7 +45,7 @@ def _speak(log: CallLog, name: str, words: list[tuple[str, int]], at_s: float) -
 def _conversation() -> CallLog:
     """A caller says something, a tool is used, a long answer is cut off."""
     log = CallLog()
-    log.caller_speaks(0.5, 2.5, "What is the weather like in London?")
+    log.caller_speaks([(0.5, 2.5)], "What is the weather like in London?")
     log.observe(Transcript("user", "What is the", "What is the", False, "u1"), 3.0)
     log.observe(Transcript("user", "What is the weather like in London?", "", True, "u1"), 3.0)
     log.observe(GenerationCreated("g1", False), 3.0)
@@ -57,11 +57,11 @@ def _conversation() -> CallLog:
     log.heard("g2", 1000, 4.3)
     log.observe(GenerationCompleted("g2", "completed", 1000), 3.4)
     log.observe(_turn("g1", "g2"), 4.3)
-    log.caller_speaks(5.0, 6.0, "A story!")
+    log.caller_speaks([(5.0, 6.0)], "A story!")
     log.observe(Transcript("user", "A story.", "A story.", True, "u2"), 6.5)
     _speak(log, "g3", [("Once upon", 800), (" a time", 800), (" there was.", 800)], 6.6)
     log.heard("g3", 20, 6.62)
-    log.caller_speaks(7.5, 8.0, "My favourite colour?")
+    log.caller_speaks([(7.5, 8.0)], "My favourite colour?")
     log.heard("g3", 1000, 7.6)
     log.observe(Interrupted(("g3",), "service", 1000, False), 7.65)
     log.observe(GenerationCompleted("g3", "interrupted", 2400), 7.65)
@@ -97,7 +97,7 @@ def test_a_conversation_is_remembered() -> None:
 def test_the_transcript_page() -> None:
     page = transcript_markdown(_record(_conversation()))
     assert page.splitlines()[2] == (
-        "m, here · 0:09.0 long · answers began 700 ms after the caller's last sound (median of 2)"
+        "m, here · 9.0 s long · answers began 700 ms after the caller's last sound (median of 2)"
         " · 1 tool call · 1 interruption"
     )
     assert page.split("\n\n")[2:] == [
@@ -112,9 +112,9 @@ def test_the_transcript_page() -> None:
 
 def test_what_was_misheard_stands_beside_what_was_said() -> None:
     log = CallLog()
-    log.caller_speaks(0.0, 1.0, "My colour is plum.")
+    log.caller_speaks([(0.0, 1.0)], "My colour is plum.")
     log.observe(Transcript("user", "My color is plumb.", "", True, "u"), 1.5)
-    log.caller_speaks(2.0, 3.0, "Hm.")
+    log.caller_speaks([(2.0, 3.0)], "Hm.")
     page = transcript_markdown(_record(log))
     assert "**Caller**: My color is plumb.  \n*said: My colour is plum.*" in page
     assert "**Caller**: *(not understood)*  \n*said: Hm.*" in page
@@ -144,7 +144,7 @@ def test_only_the_first_sound_after_speech_has_a_latency() -> None:
     log.caller_types("Hello?", 0.0)
     _speak(log, "g1", [("Typed to.", 200)], 0.1)
     log.heard("g1", 20, 0.12)
-    log.caller_speaks(1.0, 2.0)
+    log.caller_speaks([(1.0, 2.0)])
     for name, at_s in (("g2", 2.5), ("g3", 3.5)):
         _speak(log, name, [("Hi.", 200)], at_s)
         log.heard(name, 20, at_s + 0.02)
@@ -154,7 +154,7 @@ def test_only_the_first_sound_after_speech_has_a_latency() -> None:
 def test_speech_into_a_microphone_is_joined_and_noise_left_out() -> None:
     log = CallLog()
     for at_s in (1.0, 1.02, 1.5, 4.0):
-        log.caller_voiced(at_s, at_s + 0.02)
+        log.voice.voiced(at_s, at_s + 0.02)
     log.observe(Transcript("user", "Hi there", "Hi there", True, "u"), 3.0)
     (turn,) = _record(log).caller
     assert (turn.began_at_s, turn.ended_at_s, turn.heard) == (1.0, 1.52, "Hi there")
@@ -162,7 +162,7 @@ def test_speech_into_a_microphone_is_joined_and_noise_left_out() -> None:
 
 def test_two_items_in_one_stretch_of_speech_are_both_kept() -> None:
     log = CallLog()
-    log.caller_speaks(0.0, 4.0, "Hello. I am Ada.")
+    log.caller_speaks([(0.0, 4.0)], "Hello. I am Ada.")
     for item, text in (("a", "Hello."), ("b", "I am"), ("b", "I am Ada.")):
         log.observe(Transcript("user", text, "", False, item), 4.5)
     assert _record(log).caller[0].heard == "Hello. I am Ada."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import wave
 from array import array
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ async def test_the_room_is_as_loud_as_was_asked_and_the_same_by_seed() -> None:
 async def test_a_line_is_where_its_utterance_says() -> None:
     caller = Caller(CallerOptions(noise_dbfs=None))
     # 100 quiet samples, 500 loud, 200 quiet: begins in one frame, ends in the next
-    line = Line("x", array("h", [0] * 100 + [9000] * 500 + [0] * 200).tobytes(), 100, 599)
+    line = Line("x", array("h", [0] * 100 + [9000] * 500 + [0] * 200).tobytes(), ((100, 599),))
     frames: list[bytes] = []
     said = None
     async for frame in caller:
@@ -63,7 +64,8 @@ async def test_a_line_is_where_its_utterance_says() -> None:
     samples = array("h", b"".join(frames))
     loud = [at for at, sample in enumerate(samples) if sample]
     assert (loud[0], loud[-1]) == (320 + 100, 320 + 599)
-    assert said.ended_at - said.began_at == pytest.approx(500 / 16_000)
+    ((began_at, ended_at),) = said.stretches
+    assert ended_at - began_at == pytest.approx(500 / 16_000)
 
 
 async def test_its_pace_is_real_time() -> None:
@@ -75,7 +77,7 @@ async def test_its_pace_is_real_time() -> None:
 
 async def test_a_loud_line_over_a_loud_room_is_clipped_not_wrapped() -> None:
     caller = Caller(CallerOptions(noise_dbfs=-20))
-    line = Line("x", array("h", [32767] * 320).tobytes(), 0, 319)
+    line = Line("x", array("h", [32767] * 320).tobytes(), ((0, 319),))
     frames: list[bytes] = []
     async for frame in caller:
         frames.append(frame)
@@ -89,6 +91,23 @@ async def test_a_loud_line_over_a_loud_room_is_clipped_not_wrapped() -> None:
 def test_a_recording_becomes_a_line(tmp_path: Path) -> None:
     line = line_from_wav(_wav(tmp_path / "a.wav", [0] * 1600 + [9000, -9000] * 800 + [0] * 1600))
     assert (line.text, line.first_voiced_sample, line.last_voiced_sample) == ("a.wav", 1600, 3199)
+
+
+def _hiss(count: int, seed: int = 0) -> list[int]:
+    """Noise as the silence of an 8-bit file has it: one step up and down, about -42 dBFS."""
+    draw = random.Random(seed)
+    return [draw.choice((-256, 256)) for _ in range(count)]
+
+
+def test_voice_is_what_stands_out_of_a_noise_that_goes_on(tmp_path: Path) -> None:
+    line = line_from_wav(_wav(tmp_path / "a.wav", [*_hiss(8000), *([9000, -9000] * 4000), *_hiss(8000, 1)]))
+    assert line.stretches == ((8000, 15_999),)
+
+
+def test_a_pause_parts_the_stretches_of_a_recording(tmp_path: Path) -> None:
+    voice, gap, pause = [9000, -9000] * 1600, [0] * 1600, [0] * 6400
+    line = line_from_wav(_wav(tmp_path / "a.wav", [*voice, *gap, *voice, *pause, *voice]))
+    assert line.stretches == ((0, 7999), (14_400, 17_599))
 
 
 def test_other_rates_are_converted(tmp_path: Path) -> None:

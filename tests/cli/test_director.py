@@ -168,7 +168,7 @@ async def test_giving_up_names_the_step_and_time_of_sound_does_not_count(call: C
 
 
 async def test_words_that_were_not_understood_are_hinted_at(call: Call) -> None:
-    call.log.caller_speaks(0.0, 1.0, "Mumble.")
+    call.log.caller_speaks([(0.0, 1.0)], "Mumble.")
     with pytest.raises(SceneError, match=r"step 1: no reply within 1 s; no words were understood"):
         await call.play(Await("reply", 1.0))
 

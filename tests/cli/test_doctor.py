@@ -85,8 +85,8 @@ def test_keys_are_named_and_never_shown(environ: dict[str, str], state: str, wor
 
 def test_a_missing_package_names_its_extra() -> None:
     finding = diagnosis._group("[mic]", ("no-such-package",), 'pip install "duologue[mic]"', required=False)
-    assert finding.state == "missing"
-    assert finding.detail == 'no-such-package not installed: pip install "duologue[mic]"'
+    assert finding.state == "optional"
+    assert finding.detail == 'not installed (optional): no-such-package; pip install "duologue[mic]"'
 
 
 async def test_the_loopback_test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ import io
 import json
 from typing import Any
 
+from duologue.cli.narrator import Shown
 from duologue.cli.screen import JsonScreen, LiveScreen, PlainScreen
-from duologue.cli.wording import call_text, clean, clock_text, result_text
+from duologue.cli.wording import call_text, clean, clock_text, length_text, result_text
 from duologue.errors import LinkLost, ToolError
 from duologue.events import (
     AudioOutput,
@@ -29,6 +30,7 @@ SUMMARY: dict[str, Any] = {
     "latencies_ms": [600, 701],
     "interruptions": 2,
     "tool_calls": [{}],
+    "notes": ["no timeline.png"],
 }
 EVENTS: list[Event] = [
     Transcript("user", "Hel", "Hel", False, "u"),
@@ -53,18 +55,18 @@ def test_plain_lines() -> None:
     screen.level("caller", -3.0)
     for event in EVENTS:
         screen.event(event, 2.0)
+    screen.line(Shown(2.0, "caller", "Hello"))
+    screen.line(Shown(3.0, "problem", "no such city"))
     screen.summary(SUMMARY)
     screen.close()
     assert out.getvalue().splitlines() == [
         "… connecting",
         "  1:01.0  caller  What?",
-        "  0:02.0  caller  Hello [2J",
-        '  0:02.0  tool    get_weather(city="London", days=2)',
-        "  0:02.0  tool    get_weather → Fog.",
-        "  0:02.0  model   (interrupted after 1.2 s)",
-        "  0:02.0  problem no such city",
-        "1 caller's turn, 1 tool call, 2 interruptions, median response 650 ms",
+        "  0:02.0  caller  Hello",
+        "  0:03.0  problem no such city",
+        "1 turn by the caller, 1 tool call, 2 interruptions, median response 650 ms",
         "  out/reply.wav",
+        "no timeline.png",
     ]
 
 
@@ -123,6 +125,7 @@ def test_the_live_picture_draws_at_any_width() -> None:
         screen.event(Transcript("model", "It is [bold] " + "long " * 99, "x", False, "m"), 1.0)
         for event in EVENTS:
             screen.event(event, 2.0)
+        screen.line(Shown(2.0, "model", "[bold] " + "long " * 99))
         screen.summary(SUMMARY)
         screen.close()
         assert "\x1b[2J" not in out.getvalue()
@@ -136,4 +139,5 @@ def test_wording() -> None:
     assert result_text({"output": {"a": 1}}) == '{"a": 1}'
     assert result_text({"a": 1, "b": [2]}) == '{"a": 1, "b": [2]}'
     assert result_text({"output": "x" * 9}, limit=4) == "xxx…"
+    assert [length_text(duration_s) for duration_s in (0.04, 25.24, 125)] == ["0.0 s", "25.2 s", "2 min 5 s"]
     assert [clock_text(at_s) for at_s in (-1, 0.04, 59.96, 3600)] == ["0:00.0", "0:00.0", "1:00.0", "60:00.0"]

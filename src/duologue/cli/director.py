@@ -36,10 +36,12 @@ _QUIET_S: Final = 0.3
 """Silence after playout that is not just a gap between two generations."""
 _RESULT_GRACE_S: Final = 3.0
 """A tool's result that the model says nothing about for this long was not meant to be spoken."""
+_EARLY_GRACE_S: Final = 3.0
+"""After a line during which the model answered already, quiet for this long means that it has no more to say."""
 
 
 class SceneError(DuologueError):
-    """A step of a scene did not come about, such as a reply that never came."""
+    """What the caller waited for did not come about, such as a reply that never came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,14 @@ class Director:
 
     Args:
         stage: The running call.
+        numbered: Whether the user wrote the steps, and so knows their numbers.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, numbered: bool = True) -> None:
         self._stage = stage
         self._log = stage.log
+        self._numbered = numbered
+        self._last = "the call"
         self._began_at_s = 0.0
         self._ended_at_s = 0.0
 
@@ -77,7 +82,8 @@ class Director:
         """Play all steps.
 
         Raises:
-            SceneError: Something waited for did not happen in time; names the step, counted from 1.
+            SceneError: Something waited for did not happen in time; names the step, counted from 1, or
+                what was to be answered.
             LinkLost: The session ended before the scene did.
         """
         await self._until(lambda: self._stage.caller.is_live)
@@ -90,6 +96,7 @@ class Director:
                 await self._say(number, step)
             case TypeText(text=text):
                 self._mark(self._stage.now())
+                self._last = f"{text!r}"
                 self._log.caller_types(text, self._ended_at_s)
                 self._stage.show_typed(text, self._ended_at_s)
                 await self._stage.session.send_text(text)
@@ -127,11 +134,11 @@ class Director:
             due_at_s = (self._answer_began_at_s() or 0.0) + step.interrupt_after_s
             await self._until(lambda: self._stage.now() >= due_at_s)
         utterance = self._stage.caller.say(self._stage.lines[step])
+        self._last = step.text if step.wav is not None else f"{step.text!r}"
         zero_at = self._stage.sink.started_at
-        self._mark(utterance.began_at - zero_at, utterance.ended_at - zero_at)
-        self._log.caller_speaks(
-            self._began_at_s, self._ended_at_s, None if step.wav is not None else step.text
-        )
+        stretches = [(began_at - zero_at, ended_at - zero_at) for began_at, ended_at in utterance.stretches]
+        self._mark(stretches[0][0], stretches[-1][1])
+        self._log.caller_speaks(stretches, None if step.wav is not None else step.text)
         await self._until(utterance.spoken.is_set)
 
     def _answer_began_at_s(self) -> float | None:
@@ -166,10 +173,15 @@ class Director:
         return self._stage.sink.is_silent and not any(open_replies)
 
     def _answered(self) -> bool:
-        """A turn that answers the last step was completed, its tools' results included, and was heard."""
-        answers = [
-            reply for reply in self._log.replies.values() if reply.created_at_s >= self._ended_at_s - _LOOK_S
-        ]
+        """A turn that answers the last step was completed, its tools' results included, and was heard.
+
+        An answer that came while the step was still being spoken counts when nothing comes after it: a
+        recording may go on with noise, or hold several utterances.
+        """
+        since_began = [r for r in self._log.replies.values() if r.created_at_s >= self._began_at_s]
+        answers = [reply for reply in since_began if reply.created_at_s >= self._ended_at_s - _LOOK_S]
+        if not answers and not self._log.voice.is_open and self._quiet_s() >= _EARLY_GRACE_S:
+            answers = since_began
         if not answers or not self._idle() or not self._closed(answers[-1]):
             return False
         results = [use.ended_at_s for use in self._log.tools.values() if use.asked_at_s >= self._began_at_s]
@@ -201,15 +213,20 @@ class Director:
                     f"the session ended{said} before the scene did", code=ended.code, reason=ended.reason
                 )
             if self._stage.now() - max(began_at_s, self._last_sound_at_s()) >= timeout_s:
-                raise SceneError(f"step {number}: no {what} within {timeout_s:g} s{self._hint()}")
+                which = f"step {number}: no {what}" if self._numbered else f"no {what} to {self._last}"
+                raise SceneError(f"{which} within {timeout_s:g} s{self._hint()}")
             await _sleep(_LOOK_S)
 
     def _last_sound_at_s(self) -> float:
         """When the model was last heard: a long answer is no reason to give up."""
         return max((reply.ended_at_s or 0.0 for reply in self._log.replies.values()), default=0.0)
 
+    def _quiet_s(self) -> float:
+        """For how long neither side has said anything."""
+        return self._stage.now() - max(self._ended_at_s, self._last_sound_at_s())
+
     def _hint(self) -> str:
-        last = self._log.caller[-1] if self._log.caller else None
-        if last is not None and last.kind == "spoken" and not last.heard:
+        turns = self._log.turns()
+        if turns and turns[-1].kind == "spoken" and not turns[-1].heard:
             return "; no words were understood in what the caller said last"
         return ""

@@ -20,9 +20,13 @@ __all__ = ["doctor"]
 _STYLES: dict[State, str] = {
     "ok": "green",
     "missing": "yellow",
+    "optional": "dim",
     "not reached": "yellow",
     "broken": "bold red",
 }
+
+
+_NAME_WIDTH = 24
 
 
 def doctor(
@@ -50,16 +54,20 @@ def _show(findings: list[Finding], *, healthy: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
-    for heading in ("", "What", "State", "Detail"):
-        table.add_column(heading, overflow="fold")
+    table = Table(show_edge=False, pad_edge=False, header_style="bold", box=None, padding=(0, 1))
+    for heading in ("What", "State"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Detail", overflow="fold", ratio=1)  # a word is broken only when a line cannot hold it
     before = ""
     for finding in findings:
+        if finding.about != before:
+            table.add_row(Text(finding.about, style="dim"), "", "")
+        # Long names (hosts) stand in the detail: they would leave no room for it.
+        is_long = len(finding.name) > _NAME_WIDTH
         table.add_row(
-            Text(finding.about if finding.about != before else "", style="dim"),
-            finding.name.replace("[", r"\["),
+            Text(f"  {'host' if is_long else finding.name}"),
             Text(finding.state, style=_STYLES[finding.state]),
-            Text(finding.detail),
+            Text(f"{finding.name}: {finding.detail}" if is_long else finding.detail),
         )
         before = finding.about
     console = Console()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from duologue.wire.profiles import PROFILES
+
 if TYPE_CHECKING:
     from duologue.emulator import Emulator
     from duologue.emulator.protocols import Brain, Ears
@@ -36,7 +38,10 @@ def emulator(
         bool, typer.Option("--tls", help="Serve https/wss with a certificate made for this run.")
     ] = False,
     profile: Annotated[
-        str | None, typer.Option(help="Behave like this profile whatever model is asked for.")
+        str | None,
+        typer.Option(
+            help=f"{' | '.join(PROFILES)}: behave like this one whatever model is asked for.", metavar="P"
+        ),
     ] = None,
     scenario: Annotated[Path | None, typer.Option(help="TOML of what to say to what, for tests.")] = None,
     brain: Annotated[str | None, typer.Option(help="demo | scripted:FILE")] = None,
@@ -52,7 +57,7 @@ def emulator(
         list[str] | None, typer.Option(help="A key that is right; repeatable. None: any.")
     ] = None,
     fault: Annotated[
-        list[str] | None, typer.Option(help="NAME[:key=value,...][@SECONDSs]; repeatable.")
+        list[str] | None, typer.Option(help="NAME[:key=value,...][@SECONDSs]; repeatable; see --list-faults.")
     ] = None,
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Name the faults there are, and end.")

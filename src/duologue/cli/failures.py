@@ -25,11 +25,12 @@ def exit_code_of(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, SystemExit):
         if isinstance(error.code, str):
             sys.stderr.write(f"duologue: {clean(error.code)}\n")
-        return error.code if isinstance(error.code, int) else EXIT_ERROR
+        return EXIT_ERROR if isinstance(error.code, str) else int(error.code or 0)
     exit_code = getattr(error, "exit_code", None)
     say = getattr(error, "format_message", None)  # click's own errors have it
     if isinstance(exit_code, int) and callable(say):
-        sys.stderr.write(f"duologue: {say()}\n")
+        if words := say():  # none after a help that was not asked for
+            sys.stderr.write(f"duologue: {words}\n")
         return EXIT_ERROR
     if isinstance(exit_code, int):  # typer.Exit
         return exit_code
@@ -48,7 +49,7 @@ def describe(error: DuologueError) -> str:
     details: list[str] = []
     if error.code is not None:
         details.append(f"code {error.code}")
-    if error.phase not in ("config", "audio"):
+    if details or isinstance(error, ConnectionError):
         details.append(f"phase {error.phase}")
     if error.reason and error.reason not in str(error):
         details.append(f"reason {clean(error.reason)!r}")

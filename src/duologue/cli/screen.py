@@ -14,22 +14,16 @@ from statistics import median
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from duologue.audio.level import SILENCE_DBFS
-from duologue.cli.wording import call_text, clean, clock_text, result_text
-from duologue.events import (
-    AudioOutput,
-    Event,
-    Interrupted,
-    RawMessage,
-    SessionError,
-    ToolCall,
-    ToolResult,
-    Transcript,
-)
+from duologue.cli.terminal import hide_control_echo
+from duologue.cli.wording import clean, clock_text
+from duologue.events import AudioOutput, Event, RawMessage, Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
+
+    from duologue.cli.narrator import Shown
 
 __all__ = ["JsonScreen", "LiveScreen", "PlainScreen", "Screen", "Side", "make_screen"]
 
@@ -48,7 +42,11 @@ class Screen(Protocol):
         ...
 
     def event(self, event: Event, at_s: float) -> None:
-        """Show what the session told, ``at_s`` seconds into the call."""
+        """Take what the session told, ``at_s`` seconds into the call."""
+        ...
+
+    def line(self, shown: Shown) -> None:
+        """Show a line for people."""
         ...
 
     def typed(self, text: str, at_s: float) -> None:
@@ -121,6 +119,9 @@ class JsonScreen:
         fields.pop("handle", None)  # a secret
         self._line({"type": type(event).__name__, "at_s": round(at_s, 3), **fields})
 
+    def line(self, shown: Shown) -> None:
+        """Do nothing: programs have the events."""
+
     def typed(self, text: str, at_s: float) -> None:
         """Write ``{"type": "typed"}``."""
         self._line({"type": "typed", "at_s": round(at_s, 3), "text": text})
@@ -146,35 +147,20 @@ def _plain(value: object) -> Any:
     return clean(str(value))
 
 
-def _line_of(event: Event) -> tuple[str, str] | None:
-    """Return who and what of an event that deserves a line of its own."""
-    match event:
-        case Transcript(role=role, text=text, final=True) if text.strip():
-            return ("caller" if role == "user" else "model", clean(text))
-        case ToolCall(name=name, arguments=arguments):
-            return ("tool", call_text(name, arguments))
-        case ToolResult(result=result, outcome=outcome, name=name):
-            said = result_text(result, limit=120) if result is not None else outcome
-            return ("tool", f"{clean(name)} → {said}")
-        case Interrupted(heard_ms=heard_ms):
-            return ("model", f"(interrupted after {heard_ms / 1000:.1f} s)")
-        case SessionError(error=error):
-            return ("problem", clean(str(error)))
-        case _:
-            return None
-
-
 def summary_lines(facts: Mapping[str, Any]) -> list[str]:
     """Return the end of a call in a few lines for people."""
-    counts = {
-        "caller's turn": facts["turns"],
-        "tool call": len(facts["tool_calls"]),
-        "interruption": facts["interruptions"],
-    }
-    counted = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items()]
+    counted = [
+        _count(facts["turns"], "turn", " by the caller"),
+        _count(len(facts["tool_calls"]), "tool call"),
+        _count(facts["interruptions"], "interruption"),
+    ]
     if facts["latencies_ms"]:
         counted.append(f"median response {median(facts['latencies_ms']):.0f} ms")
-    return [", ".join(counted), *(f"  {file}" for file in facts["files"])]
+    return [", ".join(counted), *(f"  {file}" for file in facts["files"]), *facts["notes"]]
+
+
+def _count(number: int, what: str, of_whom: str = "") -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}{of_whom}"
 
 
 class PlainScreen:
@@ -195,9 +181,11 @@ class PlainScreen:
         self._line(f"… {text}")
 
     def event(self, event: Event, at_s: float) -> None:
-        """Write a line when the event deserves one."""
-        if line := _line_of(event):
-            self._line(f"{clock_text(at_s):>8}  {line[0]:<7} {line[1]}")
+        """Do nothing: lines say what is worth it."""
+
+    def line(self, shown: Shown) -> None:
+        """Write a line."""
+        self._line(f"{clock_text(shown.at_s):>8}  {shown.who:<7} {shown.text}")
 
     def typed(self, text: str, at_s: float) -> None:
         """Write what was typed."""
@@ -238,22 +226,28 @@ class LiveScreen:
         self._spinner = Spinner("dots", style="dim")
         self._levels: dict[Side, float] = {"caller": SILENCE_DBFS, "model": SILENCE_DBFS}
         self._growing: dict[Side, str] = {}
+        self._show_echo: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Take over the bottom of the terminal."""
+        self._show_echo = hide_control_echo(self._console.file)
         self._live.start()
 
     def status(self, text: str) -> None:
         """Show what is going on beside the spinner."""
         self._spinner.update(text=text)
 
-    def event(self, event: Event, at_s: float) -> None:
-        """Let words grow, and print what is finished above the picture."""
+    def event(self, event: Event, at_s: float) -> None:  # noqa: ARG002 -- the protocol's signature
+        """Let words grow."""
         if isinstance(event, Transcript):
             side: Side = "caller" if event.role == "user" else "model"
-            self._growing[side] = "" if event.final else clean(event.text)
-        if line := _line_of(event):
-            self._print(*line, at_s)
+            self._growing[side] = clean(event.text)
+
+    def line(self, shown: Shown) -> None:
+        """Print what is finished above the picture."""
+        if shown.who in ("caller", "model"):
+            self._growing.pop("caller" if shown.who == "caller" else "model", None)
+        self._print(shown.who, shown.text, shown.at_s)
 
     def typed(self, text: str, at_s: float) -> None:
         """Print what was typed."""
@@ -267,11 +261,14 @@ class LiveScreen:
         """Print what came of it."""
         self.close()
         for line in summary_lines(facts):
-            self._console.print(line, markup=False)
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Give the terminal back."""
         self._live.stop()
+        if self._show_echo is not None:
+            self._show_echo()
+            self._show_echo = None
 
     def _print(self, who: str, text: str, at_s: float) -> None:
         from rich.table import Table

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duologue.wire.profiles import PROFILES
+
 if TYPE_CHECKING:
     from duologue.cli.call import CallPlan
     from duologue.cli.screen import Screen
@@ -36,7 +38,11 @@ def talk(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
     profile: Annotated[
-        str | None, typer.Option(help="With --local: whose rules the emulator plays, and its model.")
+        str | None,
+        typer.Option(
+            help=f"With --local, {' | '.join(PROFILES)}: whose rules the emulator plays, and its model.",
+            metavar="P",
+        ),
     ] = None,
     brain: Annotated[str | None, typer.Option(help="With --local: demo | scripted:FILE.")] = None,
     emulator_voice: Annotated[

@@ -6,23 +6,25 @@ for the caller, one for the model, one for tools. The shapes are the levels that
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import textwrap
+import threading
 import warnings
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from duologue.cli.wording import call_text, clean, result_text
+from duologue.cli.blocks import Block, blocks_of
+from duologue.cli.wording import clean
 from duologue.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from duologue.cli.call_log import CallerTurn, CallRecord, Reply, ToolUse
+    from duologue.cli.call_log import CallRecord, Reply
 
-__all__ = ["draw_timeline", "rows_of"]
+__all__ = ["draw_timeline", "prepare_drawing", "rows_of"]
 
 _ROW_S: Final = 26.0
 _SHORTEST_ROW_S: Final = 12.0
@@ -44,20 +46,6 @@ _LOUDNESS: Final = 0.7
 _WAVE_Y, _WAVE_HEIGHT, _WORDS_Y = 0.27, 0.21, 0.53
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Something that has a beginning, an end and words, in one lane."""
-
-    lane: str
-    began_at_s: float
-    ended_at_s: float
-    words: tuple[tuple[float, str], ...]
-    """Pieces, and when each was said: a block that goes on in the next row takes its words along."""
-    room_until_s: float = math.inf
-    """Where the next block of the lane begins."""
-    cut_off: bool = False
-
-
 def rows_of(duration_s: float) -> list[tuple[float, float]]:
     """Return (begin, end) of each row in seconds: equally long, as few as can be read."""
     count = max(1, min(_MAX_ROWS, math.ceil(duration_s / _ROW_S)))
@@ -65,8 +53,22 @@ def rows_of(duration_s: float) -> list[tuple[float, float]]:
     return [(length_s * row, length_s * (row + 1)) for row in range(count)]
 
 
+def prepare_drawing() -> None:
+    """Load matplotlib in a thread: it takes a second, and several the first time on a machine.
+
+    Nothing happens when it is not installed; ``draw_timeline`` says so.
+    """
+    threading.Thread(target=_load, name="load matplotlib", daemon=True).start()
+
+
+def _load() -> None:
+    with contextlib.suppress(ImportError):
+        for name in ("figure", "backends.backend_agg", "patches", "font_manager"):
+            import_module(f"matplotlib.{name}")
+
+
 def draw_timeline(record: CallRecord) -> bytes:
-    """Return a PNG of a call. Takes a second or so; reads no clock and no file.
+    """Return a PNG of a call. Takes a moment, or seconds without ``prepare_drawing``; reads no clock.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -74,12 +76,12 @@ def draw_timeline(record: CallRecord) -> bytes:
     try:
         figures: Any = import_module("matplotlib.figure")
     except ImportError as error:
-        raise ConfigError('the timeline needs matplotlib: pip install "duologue[plot]"') from error
+        raise ConfigError("no timeline.png: pip install matplotlib (the extra [plot])") from error
     rows = rows_of(record.duration_s)
     height_in = _HEAD_IN + _ROW_IN * len(rows)
     figure: Any = figures.Figure(figsize=(_WIDTH_IN, height_in), dpi=_DPI, facecolor="white")
     _head(figure, record, height_in)
-    blocks = _blocks(record)
+    blocks = blocks_of(record)
     for number, (from_s, to_s) in enumerate(rows):
         bottom_in = height_in - _HEAD_IN - _ROW_IN * (number + 1) + 0.42
         box = (
@@ -137,54 +139,6 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-# -- what is drawn ----------------------------------------------------------------------------
-
-
-def _blocks(record: CallRecord) -> list[_Block]:
-    caller = [_caller_block(turn) for turn in record.caller]
-    model = [_model_block(reply) for reply in record.replies if reply.began_at_s is not None]
-    tools = [_tool_block(use, record.duration_s) for use in record.tools]
-    return [block for lane in (caller, model, tools) for block in _with_room(lane)]
-
-
-def _caller_block(turn: CallerTurn) -> _Block:
-    words = {
-        "typed": f"⌨ {turn.heard}",
-        "instruction": f"(asked for: {turn.said})",
-        "spoken": turn.heard or f"({turn.said})",
-    }
-    return _Block("caller", turn.began_at_s, turn.ended_at_s, ((turn.began_at_s, words[turn.kind]),))
-
-
-def _model_block(reply: Reply) -> _Block:
-    began_at_s, ended_at_s = reply.began_at_s or 0.0, reply.ended_at_s or reply.began_at_s or 0.0
-    cut_off = reply.interrupted_at_s is not None
-    pieces = [
-        (min(began_at_s + piece.offset_ms / 1000, ended_at_s), piece.text)
-        for piece in reply.fragments
-        if not cut_off or piece.offset_ms < reply.heard_ms
-    ]
-    if cut_off:
-        pieces.append((ended_at_s, "—"))
-    return _Block("model", began_at_s, ended_at_s, tuple(pieces), cut_off=cut_off)
-
-
-def _tool_block(use: ToolUse, duration_s: float) -> _Block:
-    ended_at_s = duration_s if use.ended_at_s is None else use.ended_at_s
-    said = result_text(use.result, limit=90) if use.result is not None else use.outcome or "no result"
-    words = f"{call_text(use.name, use.arguments)}\n→ {clean(said)}"
-    return _Block("tools", use.asked_at_s, ended_at_s, ((use.asked_at_s, words),))
-
-
-def _with_room(lane: Sequence[_Block]) -> list[_Block]:
-    ordered = sorted(lane, key=lambda block: block.began_at_s)
-    nexts = [*(block.began_at_s for block in ordered), math.inf][1:]
-    return [
-        _Block(b.lane, b.began_at_s, b.ended_at_s, b.words, room_until_s, b.cut_off)
-        for b, room_until_s in zip(ordered, nexts, strict=True)
-    ]
-
-
 # -- one row ----------------------------------------------------------------------------------
 
 
@@ -197,7 +151,7 @@ class _Row:
         self._to_s = to_s
         self._s_per_in = (to_s - from_s) / (_WIDTH_IN - _LEFT_IN - _RIGHT_IN)
 
-    def draw(self, record: CallRecord, blocks: Sequence[_Block]) -> None:
+    def draw(self, record: CallRecord, blocks: Sequence[Block]) -> None:
         """Draw everything that lies in this row."""
         self._frame()
         self._wave("caller", record.caller_levels_dbfs)
@@ -209,7 +163,7 @@ class _Row:
             if reply.latency_ms is not None and reply.began_at_s is not None:
                 self._latency(reply.began_at_s, reply.latency_ms)
             if reply.interrupted_at_s is not None:
-                self._interruption(reply, record)
+                self._interruption(reply)
 
     def _frame(self) -> None:
         axes = self._axes
@@ -261,7 +215,7 @@ class _Row:
             zorder=3,
         )
 
-    def _block(self, block: _Block) -> None:
+    def _block(self, block: Block) -> None:
         patches: Any = import_module("matplotlib.patches")
         began_s = max(block.began_at_s, self._from_s)
         width_s = max(min(block.ended_at_s, self._to_s) - began_s, 0.09)
@@ -286,7 +240,7 @@ class _Row:
             )
         self._words(block)
 
-    def _words(self, block: _Block) -> None:
+    def _words(self, block: Block) -> None:
         """Write what was said in this row above its block, as wide as there is room, three lines at most."""
         said = "".join(text for at_s, text in block.words if self._from_s <= at_s < self._to_s).strip()
         if not said:
@@ -353,14 +307,16 @@ class _Row:
             zorder=6,
         )
 
-    def _interruption(self, reply: Reply, record: CallRecord) -> None:
+    def _interruption(self, reply: Reply) -> None:
         """Mark where the caller broke in, and how long the model went on sounding."""
         silent_at_s = reply.ended_at_s or reply.interrupted_at_s or 0.0
-        turns = [turn for turn in record.caller if turn.began_at_s <= silent_at_s]
-        broke_in_at_s = turns[-1].began_at_s if turns else silent_at_s
         if not self._from_s <= silent_at_s <= self._to_s:
             return
-        took_ms = max(0, round(1000 * (silent_at_s - broke_in_at_s)))
+        broke_in_at_s, label = silent_at_s, "interrupted"
+        if reply.broke_in_at_s is not None:
+            broke_in_at_s = reply.broke_in_at_s
+            label = f"interrupted, silent after {round(1000 * (silent_at_s - broke_in_at_s))} ms"
+        is_right = self._to_s - broke_in_at_s < 0.17 * (self._to_s - self._from_s)  # no room to the right
         self._axes.plot(
             [broke_in_at_s] * 2,
             [_LANES["model"] + 0.02, _LANES["caller"] + _WAVE_Y + 0.22],
@@ -369,11 +325,11 @@ class _Row:
             zorder=4,
         )
         self._axes.annotate(
-            f"interrupted, silent after {took_ms} ms",
+            label,
             (broke_in_at_s, _LANES["caller"] - 0.01),
-            xytext=(4, 0),
+            xytext=(-4 if is_right else 4, 0),
             textcoords="offset points",
-            ha="left",
+            ha="right" if is_right else "left",
             va="center",
             fontsize=8,
             color=_ALARM,

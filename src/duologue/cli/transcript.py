@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from duologue.cli.wording import call_text, clean, clock_text, result_text
+from duologue.cli.wording import call_text, clean, clock_text, length_text, result_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +26,14 @@ def transcript_markdown(record: CallRecord) -> str:
     entries = [
         *((turn.began_at_s, _caller(turn)) for turn in record.caller),
         *((use.asked_at_s, _tool(use)) for use in record.tools),
-        *((_began_at_s(reply), _reply(reply)) for reply in record.replies),
+        *((reply.spoken_at_s, _reply(reply)) for reply in record.replies),
     ]
     body = "\n\n".join(text for _, text in sorted(entries, key=lambda entry: entry[0]))
     return f"{_head(record)}\n\n{body or 'Nothing was said.'}\n{''.join(_problems(record))}"
 
 
 def _head(record: CallRecord) -> str:
-    facts = [f"{record.model}, {record.where}", f"{clock_text(record.duration_s)} long"]
+    facts = [f"{record.model}, {record.where}", f"{length_text(record.duration_s)} long"]
     if record.median_latency_ms is not None:
         median = f"(median of {len(record.latencies_ms)})"
         facts.append(f"answers began {record.median_latency_ms} ms after the caller's last sound {median}")
@@ -49,7 +49,8 @@ def _caller(turn: CallerTurn) -> str:
         case "instruction":
             return f"`{clock_text(turn.began_at_s)}` *The application asked for: {_escaped(turn.said or '')}*"
         case "spoken":
-            heard = _escaped(turn.heard) or "*(not understood)*"
+            heard = _escaped(turn.heard) or ("" if turn.cut_off else "*(not understood)*")
+            heard = f"{heard} *(cut off)*".strip() if turn.cut_off else heard
             meant = turn.said is not None and _folded(turn.said) != _folded(turn.heard)
             said = f"  \n*said: {_escaped(turn.said or '')}*" if meant else ""
             return f"`{clock_text(turn.began_at_s)}` **Caller**: {heard}{said}"
@@ -58,11 +59,12 @@ def _caller(turn: CallerTurn) -> str:
 def _reply(reply: Reply) -> str:
     latency = f" *({reply.latency_ms} ms)*" if reply.latency_ms is not None else ""
     words = _escaped(reply.heard_text)
-    if reply.interrupted_at_s is not None:
+    if reply.interrupted_at_s is not None or reply.cut_off:
         unheard = reply.text[len(reply.heard_text) :].strip()
         rest = f"  \n*not heard: {_escaped(unheard)}*" if unheard else ""
-        words += f" — **interrupted** after {reply.heard_ms / 1000:.1f} s{rest}"
-    return f"`{clock_text(_began_at_s(reply))}` **Model**{latency}: {words or '*(sound without words)*'}"
+        how = "**interrupted**" if reply.interrupted_at_s is not None else "*(cut off)*"
+        words += f" — {how} after {reply.heard_ms / 1000:.1f} s{rest}"
+    return f"`{clock_text(reply.spoken_at_s)}` **Model**{latency}: {words or '*(sound without words)*'}"
 
 
 def _tool(use: ToolUse) -> str:
@@ -78,10 +80,6 @@ def _problems(record: CallRecord) -> Iterator[str]:
         yield "\n## Problems\n\n"
     for problem in record.problems:
         yield f"- {_escaped(problem)}\n"
-
-
-def _began_at_s(reply: Reply) -> float:
-    return reply.created_at_s if reply.began_at_s is None else reply.began_at_s
 
 
 def _escaped(text: str) -> str:

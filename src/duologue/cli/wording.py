@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["call_text", "clean", "clock_text", "result_text"]
+__all__ = ["call_text", "clean", "clock_text", "length_text", "result_text"]
 
 _MAX_RESULT_CHARS = 400
 
@@ -39,6 +39,14 @@ def clock_text(at_s: float) -> str:
     """Return an instant as minutes and seconds: ``0:07.4``."""
     tenths = round(max(0.0, at_s) * 10)
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def length_text(duration_s: float) -> str:
+    """Return a length of time: ``25.2 s``, ``2 min 5 s``."""
+    if duration_s < 60:
+        return f"{duration_s:.1f} s"
+    seconds = round(duration_s)
+    return f"{seconds // 60} min {seconds % 60} s"
 
 
 def _value(value: object) -> str:
