@@ -298,7 +298,9 @@ def _greet(table: _Table) -> Step:
     if greet is True:
         return Instruct(_GREETING)
     if not isinstance(greet, str):
-        table.fail(f'has greet = {shown(greet)}; write true, or what the greeting is to say, such as "Greet Ada."')
+        table.fail(
+            f'has greet = {shown(greet)}; write true, or what the greeting is to say, such as "Greet Ada."'
+        )
     return Instruct(table.text("greet") or _GREETING)
 
 
