@@ -28,8 +28,8 @@ class EmulatedProfile:
     """A model whose bare name contains one of these is of this kind."""
 
     # What goes out, and how.
-    thoughts: Literal["always", "if_asked"]
-    """Whether an answer is preceded by one whole thought part without ``includeThoughts``."""
+    thoughts: Literal["always", "never"]
+    """Whether an answer is preceded by one whole thought part, asked for or not."""
     input_words: Literal["fragments", "sentence"]
     """Whether ``inputTranscription`` comes word by word or as one sentence."""
     message_kinds: Literal["one", "several"]
@@ -108,7 +108,7 @@ _NATIVE_2_5 = EmulatedProfile(
 _LIVE_3_8 = EmulatedProfile(
     name="3.8",
     model_marks=("gemini-3.8-live",),
-    thoughts="if_asked",
+    thoughts="never",
     input_words="sentence",
     message_kinds="several",
     chunk_ms=(200,),
@@ -123,7 +123,7 @@ _LIVE_3_8 = EmulatedProfile(
     audio_prompt_detail="whole_history",
     text_modality=(1011, "Internal error encountered."),
     null_handle="refused",
-    thinking_fields=frozenset({"include_thoughts"}),
+    thinking_fields=frozenset(),
     v1alpha_extras="removed",
     proactive_audio="always_on",
     context_update="accepted",

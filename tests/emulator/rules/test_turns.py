@@ -168,7 +168,7 @@ def test_thoughts_follow_profile_and_setup(dial: Dial) -> None:
     plain.say("Go.")
     plain.run(10)
     asked = dial(replies=[Reply("Yes.", thought="Hm.")])
-    asked.set_up("3.8", generationConfig={"thinkingConfig": {"includeThoughts": True}})
+    asked.set_up(generationConfig={"thinkingConfig": {"includeThoughts": True}})
     asked.say("Go.")
     asked.run(10)
     assert [call.kinds().count("thought") for call in (off, plain, asked)] == [0, 0, 1]

@@ -65,7 +65,7 @@ class Stage:
     model: str
     output_words: bool
     """The setup asked for output transcription."""
-    thoughts: Literal["always", "if_given", "never"]
+    thoughts: Literal["always", "never"]
     max_audio_s: float
 
 
@@ -179,7 +179,7 @@ class Turn:
         history = stage.conversation.entries
         # Recorded: a turn that calls a function has no thought part, before the call or after.
         calls = bool(reply.calls) or (bool(history) and history[-1].role == "result")
-        if not text and stage.thoughts == "always" and reply.text and not calls:
+        if not text and reply.text and not calls:
             text = _thought_about(reply.text, len(history))
         if not text or stage.thoughts == "never":
             return
@@ -245,16 +245,10 @@ def max_audio_s(max_output_tokens: int | None) -> float:
     return max_output_tokens / AUDIO_TOKENS_PER_S if max_output_tokens and max_output_tokens > 0 else math.inf
 
 
-def thoughts_of(
-    profile: EmulatedProfile, thinking: ThinkingConfig | None
-) -> Literal["always", "if_given", "never"]:
-    """Return whether thought parts are sent: always made up, only the brain's own, or none."""
+def thoughts_of(profile: EmulatedProfile, thinking: ThinkingConfig | None) -> Literal["always", "never"]:
+    """Return whether thought parts are sent: the brain's own, made up where it has none; or none at all."""
     asked = thinking or ThinkingConfig()
-    if asked.thinking_budget == 0:
-        return "never"
-    if profile.thoughts == "always":
-        return "always"
-    return "if_given" if asked.include_thoughts else "never"
+    return "never" if asked.thinking_budget == 0 else profile.thoughts
 
 
 def _thought_about(reply: str, entries: int) -> str:
