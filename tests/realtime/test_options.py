@@ -16,8 +16,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.realtime.conftest import Place, until
 
-from duologue import LiveConfig, RealtimeModel, SessionOptions, function_tool
+from duologue import ChatMessage, LiveConfig, RealtimeModel, SessionOptions, TurnCompleted, function_tool
 from duologue.config import ModelOptions
 from duologue.errors import ConfigError
 from duologue.wire.client import ClientMessage
@@ -204,3 +205,41 @@ def test_any_handle_and_id(value: Any) -> None:
 def test_what_was_given_and_what_is_allowed(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         RealtimeModel(**{"api_key": "k", **options}).session()
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [None, 5, ["Hi."], b"Hi.", ChatMessage("user", "Hi."), "\ud800"])
+async def test_what_is_no_text_is_refused_and_the_call_goes_on(anywhere: Place, text: Any) -> None:
+    async with anywhere.session() as call:
+        events = aiter(call)
+        with pytest.raises(ConfigError, match=r"send_text: text is .*; give a str"):
+            await call.send_text(text)
+        if text is not None:
+            with pytest.raises(ConfigError, match=r"generate_reply: instructions is .*; give a str or None"):
+                await call.generate_reply(text)
+        with pytest.raises(ConfigError, match=r"turns\[1\]\.text is"):
+            await call.send_content([ChatMessage("user", "Hi."), ChatMessage("user", text)])
+        assert call.chat_ctx.messages == ()
+        await call.send_text("Hi.")
+        await until(events, TurnCompleted)
+        assert len(call.chat_ctx.messages) == 2
+
+
+@pytest.mark.parametrize(
+    "turns", [None, 5, "Hi.", ["Hi."], [None], [{"role": "user"}], ChatMessage("user", "Hi.")]
+)
+async def test_what_is_no_turn_is_refused(anywhere: Place, turns: Any) -> None:
+    async with anywhere.session() as call:
+        with pytest.raises(ConfigError, match=r"send_content: turns is .*a ChatMessage"):
+            await call.send_content(turns)
+        with pytest.raises(ConfigError, match=r"turns\[0\]\.role is 'system'; give 'user' or 'model'"):
+            await call.send_content([ChatMessage("system", "Hi.")])  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("timeout_s", [None, "5", float("nan"), float("inf"), True])
+async def test_a_time_that_is_no_number_is_refused(anywhere: Place, timeout_s: Any) -> None:
+    async with anywhere.session() as call:
+        with pytest.raises(ConfigError, match="generate_reply: timeout_s is"):
+            await call.generate_reply(timeout_s=timeout_s)

@@ -1,17 +1,17 @@
-"""From whatever a user gave as ``config`` to a LiveConfig."""
+"""From whatever a user gave, as ``config`` or to a command, to what the core takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, cast
 
-from duologue.checks import shown
-from duologue.config import LiveConfig
+from duologue.checks import check_value, shown
+from duologue.config import ChatMessage, LiveConfig, Role
 from duologue.errors import ConfigError
 from duologue.wire.normalise import snake_case
 
-__all__ = ["live_config"]
+__all__ = ["check_reply", "check_text", "check_turns", "live_config"]
 
 
 def live_config(given: LiveConfig | Mapping[str, Any] | object | None) -> LiveConfig:
@@ -43,3 +43,34 @@ def live_config(given: LiveConfig | Mapping[str, Any] | object | None) -> LiveCo
             raise ConfigError(f"config has {name} twice, in camelCase and in snake_case; give one of the two")
         options[name] = value
     return LiveConfig(**options)
+
+
+def check_text(text: str) -> None:
+    """Refuse a typed turn that is no text.
+
+    Raises:
+        ConfigError: It is no str, or one that UTF-8 cannot hold.
+    """
+    check_value("send_text: text", text, str)
+
+
+def check_turns(turns: Sequence[ChatMessage]) -> None:
+    """Refuse turns that are none, or that hold no text.
+
+    Raises:
+        ConfigError: Says which.
+    """
+    check_value("send_content: turns", turns, Sequence[ChatMessage])
+    for number, turn in enumerate(turns):
+        check_value(f"send_content: turns[{number}].role", turn.role, Role)
+        check_value(f"send_content: turns[{number}].text", turn.text, str)
+
+
+def check_reply(instructions: str | None, timeout_s: float) -> None:
+    """Refuse what ``generate_reply`` cannot ask with.
+
+    Raises:
+        ConfigError: Instructions that are no str, or a time that is no number.
+    """
+    check_value("generate_reply: instructions", instructions, str | None)
+    check_value("generate_reply: timeout_s", timeout_s, float)

@@ -13,6 +13,7 @@ from duologue.io.driver import Driver
 from duologue.io.fanout import Fanout
 from duologue.realtime.ends import Ends
 from duologue.realtime.microphone import Intake
+from duologue.realtime.options import check_reply, check_text, check_turns
 from duologue.realtime.replies import Replies
 from duologue.tools.results import tool_response
 
@@ -268,7 +269,9 @@ class RealtimeSession:
         Raises:
             SessionClosed: The session has ended or was not entered.
             QueueFull: Too much waits to be written.
+            ConfigError: ``text`` is no str.
         """
+        check_text(text)
         driver = self._live_driver("send_text")
         driver.command(lambda now: self._core.send_text(text, now))
 
@@ -278,7 +281,11 @@ class RealtimeSession:
         Args:
             turns: Oldest first.
             turn_complete: Whether the model answers now.
+
+        Raises:
+            ConfigError: Something that is no ``ChatMessage``.
         """
+        check_turns(turns)
         driver = self._live_driver("send_content")
         driver.command(lambda now: self._core.send_content(turns, now, turn_complete=turn_complete))
 
@@ -307,12 +314,7 @@ class RealtimeSession:
         driver = self._live_driver("send_tool_result")
         driver.command(
             lambda now: self._core.tool_result(
-                call_id,
-                response,
-                now,
-                is_error=is_error,
-                scheduling=scheduling,
-                will_continue=will_continue,
+                call_id, response, now, is_error=is_error, scheduling=scheduling, will_continue=will_continue
             )
         )
 
@@ -330,7 +332,9 @@ class RealtimeSession:
             ReplySuperseded: A newer call took its place.
             ReplyAborted: The session ended first.
             SessionClosed: It had ended before.
+            ConfigError: Instructions that are no str, or a time that is no number.
         """
+        check_reply(instructions, timeout_s)
         driver = self._live_driver("generate_reply")
 
         def ask(expect: Callable[[int], None]) -> None:
