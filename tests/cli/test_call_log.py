@@ -16,6 +16,8 @@ from duologue.events import (
     AudioOutput,
     GenerationCompleted,
     GenerationCreated,
+    InputSpeechStarted,
+    InputSpeechStopped,
     Interrupted,
     SessionEnded,
     SessionError,
@@ -166,6 +168,41 @@ def test_two_items_in_one_stretch_of_speech_are_both_kept() -> None:
     for item, text in (("a", "Hello."), ("b", "I am"), ("b", "I am Ada.")):
         log.observe(Transcript("user", text, "", False, item), 4.5)
     assert _record(log).caller[0].heard == "Hello. I am Ada."
+
+
+def test_an_interruption_is_measured_from_the_speech_nearest_before_it() -> None:
+    log = CallLog()
+    log.caller_speaks([(0.0, 1.0), (3.0, 4.0), (6.0, 7.0)])
+    for number, (from_s, to_s) in enumerate(((0.0, 1.0), (3.0, 4.0), (6.0, 7.0))):
+        log.observe(InputSpeechStarted(round(1000 * from_s)), from_s + 0.1)
+        if number:
+            log.observe(Interrupted((f"g{number - 1}",), "service", 1400, False), from_s + 0.1)
+        log.observe(InputSpeechStopped(round(1000 * to_s)), to_s + 0.5)
+        log.observe(Transcript("user", f"{number}.", "", True, f"u{number}"), to_s + 0.5)
+        _speak(log, f"g{number}", [("Hm", 3000)], to_s + 0.5)
+        log.heard(f"g{number}", 20, to_s + 0.62)
+        log.heard(f"g{number}", 1480, to_s + 2.08)
+    record = _record(log)
+    assert [turn.heard for turn in record.caller] == ["0.", "1.", "2."]
+    assert record.latencies_ms == (600, 600, 600)
+    assert [reply.broke_in_at_s for reply in record.replies] == [3.0, 6.0, None]
+    assert record.replies[2].cut_off, "the call ended before it was heard"
+
+
+def test_what_the_end_of_the_call_cut_off_is_no_turn() -> None:
+    log = CallLog()
+    log.caller_speaks([(1.0, 2.0)], "Hello.")
+    log.observe(Transcript("user", "Hello.", "", True, "u"), 2.5)
+    _speak(log, "g", [("Well, ", 500), ("hello.", 1500)], 2.5)
+    log.heard("g", 20, 2.62)
+    log.heard("g", 400, 3.0)
+    log.caller_speaks([(3.0, 9.0)], "And so on.")
+    record = _record(log, duration_s=4.0)
+    page = transcript_markdown(record)
+    assert record.turns == 1
+    assert "`0:03.0` **Caller**: *(cut off)*  \n*said: And so on.*" in page
+    assert "**Model** *(600 ms)*: Well, — *(cut off)* after 0.4 s  \n*not heard: hello.*" in page
+    assert record.interruptions == ()
 
 
 def test_problems_are_told() -> None:

@@ -86,6 +86,7 @@ def test_every_command_has_help(command: str) -> None:
     [
         (KeyboardInterrupt(), 130),
         (SystemExit(0), 0),
+        (SystemExit(None), 0),
         (SystemExit("words"), 2),
         (ConfigError("wrong"), 2),
         (ZeroDivisionError("ours"), 2),
@@ -104,6 +105,23 @@ def test_an_error_is_one_line_with_code_phase_and_reason() -> None:
 
 def test_strangers_words_stay_on_the_line() -> None:
     assert describe(ConfigError("no\x1b[31m such\nthing")) == "no [31m such thing"
+
+
+def test_words_at_an_exit_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(SystemExit("gone fishing"), debug=False) == 2
+    assert "gone fishing\n" in capsys.readouterr().err
+
+
+def test_flags_have_no_type_and_profiles_have_names() -> None:
+    shown = run("talk", "--help").stdout
+    assert "2.5-native | 3.8" in shown
+    assert not [line for line in shown.splitlines() if "--local " in line and "bool" in line]
+
+
+def test_bench_says_what_it_has() -> None:
+    done = run("bench")
+    assert "relay" in done.stdout
+    assert not done.stderr
 
 
 def test_an_error_of_configuration_has_no_phase_to_tell() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from duologue.cli import director as director_module
 from duologue.cli.call_log import CallLog
+from duologue.cli.caller import Line, Utterance
 from duologue.cli.director import Director, SceneError, Stage
-from duologue.cli.scene import Await, Instruct, Pause, TypeText
+from duologue.cli.scene import Await, Instruct, Pause, Say, TypeText
 from duologue.errors import LinkLost
 from duologue.events import (
     AudioOutput,
@@ -45,6 +47,7 @@ class Call:
     is_live: bool = True
     started_at: float = 0.0
     said: list[str] = field(default_factory=list)
+    lines: dict[Say, Line] = field(default_factory=dict)
 
     async def send_text(self, text: str) -> None:
         self.said.append(text)
@@ -75,7 +78,14 @@ class Call:
         self.is_silent = is_last
         self.log.heard(name, heard_ms, self.at_s)
 
-    async def play(self, *steps: Step) -> float:
+    def say(self, line: Line) -> Utterance:
+        utterance = Utterance(line, self.at_s)
+        ended_at_s = utterance.stretches[-1][1]
+        self.script.append((ended_at_s, utterance.spoken.set))
+        self.script.sort(key=lambda entry: entry[0])
+        return utterance
+
+    async def play(self, *steps: Step, numbered: bool = True) -> float:
         """Play steps; return when the last was over."""
         self.script.sort(key=lambda entry: entry[0])
         stage = Stage(
@@ -83,11 +93,11 @@ class Call:
             self.log,
             cast("Any", self),
             cast("Any", self),
-            {},
+            self.lines,
             lambda: self.at_s,
             lambda text, at_s: None,
         )
-        await asyncio.wait_for(Director(stage).play(steps), 5)
+        await asyncio.wait_for(Director(stage, numbered=numbered).play(steps), 5)
         return self.at_s
 
 
@@ -165,6 +175,34 @@ async def test_giving_up_names_the_step_and_time_of_sound_does_not_count(call: C
     with pytest.raises(SceneError, match=r"step 2: no tool call within 2 s"):
         await call.play(TypeText("?"), Await("tool_call", 2.0))
     assert call.at_s == pytest.approx(10.0, abs=0.1)
+
+
+def _speaks(call: Call, *, ended_at_s: float) -> Say:
+    """Let the caller speak a recording from now on, of which the last sound comes long after its words."""
+    say = Say("my.wav", Path("my.wav"))
+    call.lines[say] = Line("my.wav", b"", ((0, round(16_000 * ended_at_s) - 1),))
+    return say
+
+
+async def test_an_answer_that_came_before_a_noisy_recording_ended_counts(call: Call) -> None:
+    say = _speaks(call, ended_at_s=8.0)
+    _answer(call, "g", 3.0, heard_until_s=6.0)
+    call.at(6.0, _turn("g"))
+    assert await call.play(say, Await("reply")) == pytest.approx(8.0 + 3.0 + 0.3, abs=0.1)
+
+
+async def test_the_answer_to_the_end_of_a_recording_is_waited_for(call: Call) -> None:
+    say = _speaks(call, ended_at_s=8.0)
+    _answer(call, "early", 3.0, heard_until_s=6.0)
+    call.at(6.0, _turn("early"))
+    _answer(call, "late", 10.0, heard_until_s=12.0)
+    call.at(12.0, _turn("late"))
+    assert await call.play(say, Await("reply")) == pytest.approx(12.3, abs=0.1)
+
+
+async def test_without_a_scene_nobody_wrote_a_step(call: Call) -> None:
+    with pytest.raises(SceneError, match=r"^no reply to 'Hello\?' within 1 s$"):
+        await call.play(TypeText("Hello?"), Await("reply", 1.0), numbered=False)
 
 
 async def test_words_that_were_not_understood_are_hinted_at(call: Call) -> None:
