@@ -224,13 +224,13 @@ class _Startable(Protocol):
 
 async def _start(*parts: object) -> None:
     """Start the parts that have a ``started()`` to wait for, all at once; raise what the first raises."""
-    tasks = [asyncio.ensure_future(part.started()) for part in parts if isinstance(part, _Startable)]
     try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                if isinstance(part, _Startable):
+                    group.create_task(part.started())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 def _check_profile(profile: str | None) -> None:
