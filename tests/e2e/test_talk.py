@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -123,6 +124,97 @@ def test_typed_turns(local: Any) -> None:
     page = (talk.folder / "transcript.md").read_text(encoding="utf-8")
     assert "**Caller** (typed): My name is Ada." in page
     assert '`get_weather(city="Paris")` returned' in page
+
+
+def _without(folder: Path, package: str) -> str:
+    """Return a folder for PYTHONPATH that makes a package one that is not installed."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import importlib.machinery, sys\n"
+        "class Gone(importlib.machinery.PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        if name == {package!r}: return None\n"
+        "        return super().find_spec(name, path, target)\n"
+        "sys.meta_path[:] = [Gone if f is importlib.machinery.PathFinder else f for f in sys.meta_path]\n",
+        encoding="utf-8",
+    )
+    return str(folder)
+
+
+def test_a_missing_matplotlib_is_a_note(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": _without(tmp_path / "path", "matplotlib")}
+    options = ("--local", "--emulator-voice", "tone", "--text", "My name is Ada.")
+    talk = Talk(tmp_path / "out", *options, **environment)
+    summary = talk.lines_until("summary")
+    assert talk.end() == (0, "")
+    assert summary["notes"] == ["no timeline.png: pip install matplotlib (the extra [plot])"]
+    assert [Path(file).name for file in summary["files"]] == list(FILES[:3])
+    assert sorted(path.name for path in talk.folder.iterdir()) == sorted(FILES[:3])
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_a_missing_extra_is_one_line(tmp_path: Path, package: str) -> None:
+    environment = {"PYTHONPATH": _without(tmp_path / "path", package)}
+    code, errors = Talk(tmp_path / "out", "--local", **environment).end()
+    assert code == 2
+    assert len(errors.splitlines()) == 1
+    assert package in errors
+    assert "[cli]" in errors
+
+
+def _hums(path: Path, stretches_s: list[tuple[float, float]], length_s: float) -> Path:
+    """Write a recording that hums in some stretches, rising and falling as speech does."""
+    samples = bytearray()
+    for number in range(round(length_s * 16_000)):
+        at_s = number / 16_000
+        is_loud = any(from_s <= at_s < to_s for from_s, to_s in stretches_s)
+        loud = 12_000 * abs(math.sin(12 * at_s)) if is_loud else 0
+        samples += round(loud * math.sin(1200 * at_s)).to_bytes(2, "little", signed=True)
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(samples)
+    return path
+
+
+def test_a_recording_of_two_utterances_has_two_turns(tmp_path: Path) -> None:
+    """An emulator beside us that hears by loudness and is told the words stands in for the service."""
+    recording = _hums(tmp_path / "two.wav", [(0.5, 2.0), (5.0, 6.5)], 7.0)
+    words = ["My name is Ada.", "What is my name?"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, *words], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    url = server.stdout.readline().strip()
+    away = {"GEMINI_API_KEY": "any", "GOOGLE_GEMINI_BASE_URL": url}
+    try:
+        talk = Talk(tmp_path / "out", "--input", recording, **away)
+        summary = talk.lines_until("summary")
+        assert talk.end() == (0, "")
+    finally:
+        server.communicate(timeout=20)
+    assert summary["turns"] == 2
+    assert len(summary["latencies_ms"]) == 2
+    assert all(300 < latency_ms < 3000 for latency_ms in summary["latencies_ms"])
+    page = (talk.folder / "transcript.md").read_text(encoding="utf-8")
+    order = [page.index(words[0]), page.index("**Model**"), page.index(words[1]), page.rindex("**Model**")]
+    assert order == sorted(order)
+
+
+SERVER = """
+import asyncio, sys
+from duologue.emulator import Emulator
+from duologue.emulator.ears.energy import EnergyEars
+
+async def main():
+    async with Emulator(ears=EnergyEars(sys.argv[1:]), voice="tone") as emulator:
+        print(emulator.url, flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+asyncio.run(main())
+"""
 
 
 def test_ones_own_tools(local: Any, tmp_path: Path) -> None:
