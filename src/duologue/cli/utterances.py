@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -175,13 +176,13 @@ class CallerVoice:
 
     def _matched(self) -> list[tuple[_Activity, CallerTurn | None]]:
         """Give each activity its sound. Words of one without any belong to the turn before."""
-        remaining = sorted(self._stretches, key=lambda stretch: stretch.began_at_s)
+        stretches = sorted(self._stretches, key=lambda stretch: stretch.began_at_s)
+        at = 0  # what lies before belongs to older activities, or to none
         matched: list[tuple[_Activity, CallerTurn | None]] = []
         last: CallerTurn | None = None
         for activity, (from_s, to_s) in zip(self._activities, self._windows(), strict=True):
-            inside = [
-                s for s in remaining if s.ended_at_s >= from_s - _EARLY_S and s.began_at_s <= to_s + _LATE_S
-            ]
+            at = _skip(stretches, at, from_s - _EARLY_S)
+            inside = _between(stretches, at, from_s - _EARLY_S, to_s + _LATE_S)
             if activity.offset_ms is None:
                 inside = _since_pause(inside)
             turn = _turn(activity, inside, from_s, to_s)
@@ -189,7 +190,7 @@ class CallerVoice:
                 turn = CallerTurn(activity.told_at_s, activity.told_at_s)  # words, and no sound is known
             if turn is not None:
                 last = turn
-                remaining = [s for s in remaining if s.ended_at_s > turn.ended_at_s]
+                at = _skip(stretches, at, turn.ended_at_s)
             if last is not None:
                 last.heard = f"{last.heard} {activity.heard}".strip()
             matched.append((activity, turn))
@@ -208,6 +209,24 @@ class CallerVoice:
                 to_s = max(from_s, zero_s + activity.stopped_offset_ms / 1000)
             yield from_s, to_s
             before_s = to_s if to_s < math.inf else before_s
+
+
+def _skip(stretches: Sequence[_Stretch], at: int, until_s: float) -> int:
+    """Return the first place from ``at`` on where a stretch goes on after an instant."""
+    while at < len(stretches) and stretches[at].ended_at_s <= until_s:
+        at += 1
+    return at
+
+
+def _between(stretches: Sequence[_Stretch], at: int, from_s: float, to_s: float) -> list[_Stretch]:
+    """Return the stretches from place ``at`` on that lie, in part at least, between two instants."""
+    found: list[_Stretch] = []
+    for stretch in islice(stretches, at, None):
+        if stretch.began_at_s > to_s:
+            break
+        if stretch.ended_at_s > from_s:
+            found.append(stretch)
+    return found
 
 
 def _overlap(turn: CallerTurn, line: _Line) -> bool:
