@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -72,6 +73,14 @@ def test_warming_is_repeatable() -> None:
     silero.warm()
     silero.warm()
     assert isinstance(SileroDetector(), Detector)
+
+
+def test_warming_at_the_same_time_makes_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf: list[object] = []
+    monkeypatch.setattr(silero, "_shelf", shelf)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: silero.warm(), range(8)))
+    assert len(shelf) == 1
 
 
 def test_a_window_of_another_size_is_refused() -> None:

@@ -19,9 +19,10 @@ from duologue.errors import AudioError, ConfigError
 
 __all__ = ["SileroDetector", "is_installed", "warm"]
 
-_MAX_KEPT = 16
+_MAX_KEPT = 4
 _shelf: list[Any] = []
 _shelf_lock = threading.Lock()
+_warming = threading.Lock()
 
 
 def is_installed() -> bool:
@@ -31,12 +32,13 @@ def is_installed() -> bool:
 
 def warm() -> None:
     """Load the library and put one engine on the shelf, if there is none; meant for a thread."""
-    with _shelf_lock:
-        if _shelf:
-            return
-    engine = _make_engine()
-    with _shelf_lock:
-        _shelf.append(engine)
+    with _warming:  # one at a time: whoever comes meanwhile finds the shelf filled
+        with _shelf_lock:
+            if _shelf:
+                return
+        engine = _make_engine()
+        with _shelf_lock:
+            _shelf.append(engine)
 
 
 def _make_engine() -> Any:
