@@ -139,7 +139,11 @@ def try_model(**options: Any) -> None:
     except ConfigError:
         return
     frame = encode({"setup": session._core._plan.setup})
-    if "setup_overrides" not in (options.get("config") or ()):  # what it says goes out unchecked
+    config = options.get("config")
+    overrides = (
+        config.setup_overrides if isinstance(config, LiveConfig) else "setup_overrides" in (config or ())
+    )
+    if not overrides:  # what they say goes out unchecked
         assert len(ClientDecoder().decode(frame)) == 1
 
 
