@@ -65,6 +65,16 @@ def test_marks_without_places_are_enough() -> None:
     assert _told(voice.turns()) == [(10.0, 12.0, "0."), (20.0, 22.0, "1.")]
 
 
+def test_what_lies_ahead_is_not_taken_for_what_was_said() -> None:
+    voice = CallerVoice()
+    voice.line([(1.0, 2.0), (9.0, 10.0)], None)
+    voice.started(2.6, None)
+    voice.words("a", "One.", 2.6)
+    turn = voice.turn_of("a", 2.6)
+    assert turn is not None
+    assert turn.began_at_s == 1.0
+
+
 def test_words_that_come_late_belong_to_what_was_said_before() -> None:
     voice = CallerVoice()
     voice.line([(1.0, 2.0), (3.0, 4.0)], None)

@@ -200,6 +200,8 @@ class _Call:
         transcript, timeline = self._plan.folder / "transcript.md", self._plan.folder / "timeline.png"
         _replace(transcript, transcript_markdown(record).encode())
         files.append(transcript)
+        with contextlib.suppress(OSError):  # an older call's picture must not pass for this one's
+            timeline.unlink(missing_ok=True)
         if record.duration_s > 0:
             _replace(timeline, draw_timeline(record))
             files.append(timeline)

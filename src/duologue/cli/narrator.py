@@ -54,7 +54,7 @@ class Narrator:
         """Yield what an event gives to tell."""
         match event:
             case Transcript(role="user", text=text, final=True, item_id=item_id) if text.strip():
-                turn = self._log.voice.turn_of(item_id)
+                turn = self._log.voice.turn_of(item_id, at_s)
                 yield Shown(at_s if turn is None else turn.began_at_s, "caller", clean(text))
             case ToolCall(name=name, arguments=arguments):
                 yield Shown(at_s, "tool", call_text(name, arguments))

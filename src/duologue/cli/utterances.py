@@ -148,9 +148,9 @@ class CallerVoice:
 
     # -- together -----------------------------------------------------------------------------
 
-    def turn_of(self, item_id: str) -> CallerTurn | None:
-        """Return the turn that an item of words belongs to."""
-        turns = self._matched()
+    def turn_of(self, item_id: str, until_s: float = math.inf) -> CallerTurn | None:
+        """Return the turn that an item of words belongs to, by what was said until an instant."""
+        turns = self._matched(until_s)
         for number, (activity, _) in enumerate(turns):
             if item_id in activity.items:
                 owned = [turn for _, turn in turns[: number + 1] if turn is not None]
@@ -163,7 +163,7 @@ class CallerVoice:
         Args:
             until_s: When the call ended; what lies after it was not said.
         """
-        found = [turn for _, turn in self._matched() if turn is not None]
+        found = [turn for _, turn in self._matched(until_s) if turn is not None]
         for line in self._lines:
             within = [turn for turn in found if _overlap(turn, line)]
             if within and line.said is not None:
@@ -174,9 +174,10 @@ class CallerVoice:
                 found.append(CallerTurn(line.began_at_s, line.ended_at_s, said=line.said or ""))
         return sorted(_ended(found, until_s), key=lambda turn: turn.began_at_s)
 
-    def _matched(self) -> list[tuple[_Activity, CallerTurn | None]]:
+    def _matched(self, until_s: float) -> list[tuple[_Activity, CallerTurn | None]]:
         """Give each activity its sound. Words of one without any belong to the turn before."""
-        stretches = sorted(self._stretches, key=lambda stretch: stretch.began_at_s)
+        begun = (stretch for stretch in self._stretches if stretch.began_at_s < until_s)
+        stretches = sorted(begun, key=lambda stretch: stretch.began_at_s)
         at = 0  # what lies before belongs to older activities, or to none
         matched: list[tuple[_Activity, CallerTurn | None]] = []
         last: CallerTurn | None = None
