@@ -126,7 +126,7 @@ def _head(figure: Any, record: CallRecord, height_in: float) -> None:
     )
     figure.text(
         1 - _RIGHT_IN / _WIDTH_IN,
-        1 - 0.68 / height_in,
+        1 - 0.36 / height_in,  # beside the title: the facts may be long
         "response: from the caller's last voiced sound to the model's first sound",
         fontsize=8,
         color=_FAINT,
