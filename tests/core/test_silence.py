@@ -73,3 +73,15 @@ def test_an_interruption_takes_in_the_turn_that_still_sounds(begin: Begin) -> No
     watched.do("interrupt", 1.002)
     interrupted = only(watched.last_events, Interrupted)
     assert len(interrupted.generations) == 2
+
+
+def test_a_call_after_the_user_spoke_is_run_under_a_generation_of_its_own(begin: Begin) -> None:
+    """Silence ends when the user speaks, while what was silenced has not been ended by the service yet."""
+    watched = begin(tools=(BLOCKING,), manual=True)
+    hear(watched, say.sound(), say.content(generation_complete=True))
+    watched.do("interrupt", 1.5)
+    hear(watched, say.sound(), at=1.6)  # of the silenced turn: nobody is told of it
+    watched.start_activity(1.7)
+    events = hear(watched, ASKS, at=1.8)
+    [created] = [event for event in events if isinstance(event, GenerationCreated)]
+    assert only(events, ToolCall).generation_id == created.id

@@ -148,7 +148,7 @@ class Conversation:
             for call in calls:
                 self.tools.refuse(call, "The answer was interrupted; the function was not run.")
             return
-        generation = self.turns.begin(now)
+        generation = self.turns.begin_call(now)
         for call in calls:
             self.tools.ask(call, generation_id=generation.id, turn=self.turns.ordinal)
         self.turns.called(now, blocking=any(self.tools.is_blocking(call.name) for call in calls))

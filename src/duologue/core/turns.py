@@ -192,8 +192,19 @@ class TurnBook:
             generation = self.current
             self._outlet.emit(Grounding(metadata, generation.id if generation else None))
 
+    def begin_call(self, now: float) -> Generation:
+        """Return the generation that asks for a function; never one whose content is being discarded.
+
+        Silence ends when the user speaks, before the service has ended what was silenced (Q-local-silence):
+        a call that comes then is of the new exchange, and is run.
+        """
+        generation = self.current
+        if generation is not None and generation.state is GenerationState.DISCARDING:
+            self._end(generation, "interrupted")
+        return self.begin(now)
+
     def called(self, now: float, *, blocking: bool) -> None:
-        """A tool call has been entered for ``begin(now)``; a blocking one ends the generation."""
+        """A tool call has been entered for ``begin_call(now)``; a blocking one ends the generation."""
         generation = self.begin(now)
         generation.produced.add("call")
         if blocking:
