@@ -58,8 +58,18 @@ class LiveConfig:
     off: ``input_audio_transcription``, ``output_audio_transcription`` and
     ``context_window_compression`` with None, ``session_resumption`` with False.
 
+    ``system_instruction``, ``temperature`` and ``speech_config`` say what keywords of the model say
+    too: give one of the two.
+
     Source: the Live API reference, BidiGenerateContentSetup.
     """
+
+    system_instruction: str | Mapping[str, Any] | None = None
+    """A text, or a Content as on the wire; each part is a paragraph of its own."""
+    temperature: float | None = None
+    """0..2."""
+    speech_config: Mapping[str, Any] | None = None
+    """Voice and language as on the wire, for what ``voice`` and ``language`` have no words for."""
 
     response_modalities: Sequence[str] | None = None
     """Exactly one of ``"AUDIO"`` and ``"TEXT"``; None is AUDIO."""
@@ -67,7 +77,7 @@ class LiveConfig:
     max_output_tokens: int | None = None
     """Counts sound too: 25 tokens a second."""
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: float | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
@@ -78,13 +88,21 @@ class LiveConfig:
     proactivity: Mapping[str, Any] | bool | None = None
     realtime_input_config: Mapping[str, Any] | None = None
     """``automatic_activity_detection``, ``activity_handling``, ``turn_coverage``; either case."""
-    session_resumption: bool = True
+    session_resumption: bool | Mapping[str, Any] = True
+    """Whether to ask for handles; a mapping may hold ``handle`` and, on Vertex AI, ``transparent``."""
     context_window_compression: Mapping[str, Any] | None = field(default_factory=_sliding_window)
     thinking_config: Mapping[str, Any] | None = None
     history_config: Mapping[str, Any] | None = None
     safety_settings: Sequence[Mapping[str, Any]] | None = None
     gemini_tools: Sequence[Mapping[str, Any]] | None = None
-    """Google's own tools as on the wire, e.g. ``({"googleSearch": {}},)``."""
+    """Tools as on the wire, e.g. ``({"googleSearch": {}},)``; functions declared here are not run: answer
+    their calls with ``send_tool_result``."""
+    explicit_vad_signal: bool | None = None
+    """Vertex AI only."""
+    translation_config: Mapping[str, Any] | None = None
+    """Models that translate, on the Developer API only."""
+    avatar_config: Mapping[str, Any] | None = None
+    labels: Mapping[str, Any] | None = None
     tool_behavior: ToolBehavior | None = None
     tool_response_scheduling: Scheduling | None = None
     image_encode_options: Mapping[str, Any] | None = None
@@ -181,7 +199,8 @@ class RealtimeCapabilities:
     audio_output: bool = True
     manual_function_calls: bool = False
     in_place_session_update: bool = False
-    session_resumption: bool = True
+    session_resumption: bool | Mapping[str, Any] = True
+    """Whether to ask for handles; a mapping may hold ``handle`` and, on Vertex AI, ``transparent``."""
     context_compression: bool = True
     grounding_metadata: bool = True
     text_response_modality: bool = False

@@ -14,7 +14,10 @@ from duologue.wire.setup import build_setup
 def test_an_instruction_is_a_content() -> None:
     """Q-instruction-is-content: never the plain string of the documentation's example."""
     setup = build_setup(model="m", profile=profile_for("?"), config=LiveConfig(), instructions="Be brief.")
-    assert msgspec.to_builtins(setup)["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    assert msgspec.to_builtins(setup)["systemInstruction"] == {
+        "parts": [{"text": "Be brief."}],
+        "role": "user",
+    }
 
 
 @pytest.mark.parametrize("model", ["gemini-3.1-flash-live-preview", "gemini-3.8-live", "gemini-9-live"])

@@ -13,11 +13,19 @@ from duologue.config import LiveConfig
 from duologue.errors import ConfigError, Unsupported
 from duologue.wire.client import ClientMessage
 from duologue.wire.codec import ClientDecoder, encode
+from duologue.wire.overrides import merge_overrides
 from duologue.wire.profiles import PROFILES, ModelProfile, profile_for
-from duologue.wire.setup import build_setup, merge_overrides, wire_model
+from duologue.wire.setup import build_setup, wire_model
 
 UNKNOWN = dataclasses.replace(
-    profile_for("?"), thinking="level", non_blocking=True, affective_dialog=True, proactive_audio="opt-in"
+    profile_for("?"),
+    thinking="level",
+    tool_behaviors=("BLOCKING", "NON_BLOCKING"),
+    scheduling=True,
+    history_config=True,
+    explicit_vad_signal=True,
+    affective_dialog=True,
+    proactive_audio="opt-in",
 )
 
 
@@ -84,6 +92,25 @@ ON_THE_WIRE: dict[str, tuple[Any, tuple[str | int, ...], Any]] = {
         [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
     ),
     "gemini_tools": (({"google_search": {}},), ("tools", 0), {"googleSearch": {}}),
+    "temperature": (0.4, ("generationConfig", "temperature"), 0.4),
+    "system_instruction": (
+        {"parts": [{"text": "a"}, {"text": "b"}]},
+        ("systemInstruction",),
+        {"parts": [{"text": "a"}, {"text": "b"}]},
+    ),
+    "speech_config": (
+        {"language_code": "ka", "voice_config": {"prebuilt_voice_config": {"voice_name": "Kore"}}},
+        ("generationConfig", "speechConfig"),
+        {"languageCode": "ka", "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}},
+    ),
+    "explicit_vad_signal": (True, ("explicitVadSignal",), True),
+    "translation_config": (
+        {"target_language_code": "ka"},
+        ("generationConfig", "translationConfig"),
+        {"targetLanguageCode": "ka"},
+    ),
+    "avatar_config": ({"avatar_name": "Kai"}, ("avatarConfig",), {"avatarName": "Kai"}),
+    "labels": ({"team_name": "a"}, ("labels",), {"team_name": "a"}),
     "tool_behavior": ("NON_BLOCKING", ("tools", -1, "functionDeclarations", 0, "behavior"), "NON_BLOCKING"),
 }
 # Options that mean something elsewhere than in the setup message, and where.
@@ -125,7 +152,7 @@ def test_every_argument_reaches_the_wire() -> None:
     )
     generation = setup["generationConfig"]
     assert setup["model"] == "models/m"
-    assert setup["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    assert setup["systemInstruction"] == {"parts": [{"text": "Be brief."}], "role": "user"}
     assert setup["tools"] == [{"functionDeclarations": [declaration]}]
     assert generation["speechConfig"] == {
         "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}},
@@ -331,3 +358,83 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_sent() -> None:
         merge_overrides(
             build_setup(model="m", profile=UNKNOWN, config=LiveConfig()), {"labels": {"a": "\ud800"}}
         )
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "twins"),
+    [
+        (LiveConfig(temperature=0.1), {"temperature": 0.2}, "temperature and config.temperature"),
+        (LiveConfig(system_instruction="a"), {"instructions": "b"}, "instructions and config.system_instr"),
+        (LiveConfig(speech_config={}), {"voice": "Kore"}, "voice and config.speech_config"),
+        (LiveConfig(speech_config={}), {"language": "ka"}, "language and config.speech_config"),
+        (LiveConfig(session_resumption={"handle": "x"}), {"handle": "y"}, "resume and config.session_resum"),
+    ],
+)
+def test_what_is_given_twice_is_refused(config: LiveConfig, given: dict[str, Any], twins: str) -> None:
+    with pytest.raises(ConfigError, match=twins):
+        wire(config, **given)
+
+
+def test_the_default_voice_gives_way_to_a_speech_config() -> None:
+    config = LiveConfig(speech_config={"languageCode": "ka"})
+    assert wire(config, voice="Puck")["generationConfig"]["speechConfig"] == {"languageCode": "ka"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "config", "tools", "says"),
+    [
+        ("3.1", LiveConfig(thinking_config={"thinkingBudget": 5}), (), "takes thinking_level"),
+        ("2.5-native", LiveConfig(thinking_config={"thinking_level": "LOW"}), (), "takes thinking_budget"),
+        ("3.8", LiveConfig(thinking_config={"includeThoughts": True}), (), "takes no thinking option"),
+        ("3.1", LiveConfig(tool_behavior="NON_BLOCKING"), (), "which has BLOCKING"),
+        ("3.8-thinking", LiveConfig(), ({"name": "f", "behavior": "BLOCKING"},), "which has NON_BLOCKING"),
+        (
+            "3.1",
+            LiveConfig(tool_response_scheduling="SILENT"),
+            (),
+            "tool_response_scheduling: .* not have it",
+        ),
+        ("3.8", LiveConfig(proactivity=False), (), "always on"),
+        ("3.1", LiveConfig(proactivity=True), (), "proactivity: .* does not have it"),
+        ("3.8", LiveConfig(enable_affective_dialog=True), (), "enable_affective_dialog: .* not have it"),
+        ("3.8", LiveConfig(gemini_tools=({"codeExecution": {}},)), (), "it has functions, googleSearch"),
+        ("3.8", LiveConfig(explicit_vad_signal=True), (), "explicit_vad_signal: .* not have it"),
+        ("3.8", LiveConfig(session_resumption={"transparent": True}), (), "transparent: .* not have it"),
+        ("vertex-native", LiveConfig(translation_config={}), (), "translation_config: .* not have it"),
+        ("vertex-native", LiveConfig(history_config={}), (), "history_config: .* not have it"),
+        ("vertex-native", LiveConfig(response_modalities=["TEXT"]), (), "exactly one of AUDIO"),
+    ],
+)
+def test_what_a_profile_does_not_allow_is_refused_with_what_it_does(
+    profile: str, config: LiveConfig, tools: tuple[dict[str, Any], ...], says: str
+) -> None:
+    with pytest.raises(Unsupported, match=says):
+        wire(config, profile=PROFILES[profile], tools=tools)
+
+
+def test_vertex_has_options_of_its_own() -> None:
+    config = LiveConfig(session_resumption={"transparent": True}, explicit_vad_signal=True)
+    setup = wire(config, profile=PROFILES["vertex-native"], project="p", location="l")
+    assert setup["sessionResumption"] == {"transparent": True}
+    assert setup["model"] == "projects/p/locations/l/publishers/google/models/m"
+
+
+@pytest.mark.parametrize(
+    ("model", "place", "name"),
+    [
+        ("x", {}, "publishers/google/models/x"),
+        ("models/x", {}, "publishers/google/models/x"),
+        ("google/x", {}, "publishers/google/models/x"),
+        ("publishers/google/models/x", {}, "publishers/google/models/x"),
+        ("x", {"project": "p", "location": "l"}, "projects/p/locations/l/publishers/google/models/x"),
+        ("projects/p/x", {"project": "q", "location": "l"}, "projects/p/x"),
+    ],
+)
+def test_a_model_on_vertex_is_a_publishers(model: str, place: dict[str, str], name: str) -> None:
+    assert wire_model(model, "vertex", **place) == name
+
+
+def test_two_functions_of_one_name_are_refused() -> None:
+    config = LiveConfig(gemini_tools=({"functionDeclarations": [{"name": "f"}]},))
+    with pytest.raises(ConfigError, match="two functions named 'f'"):
+        wire(config, tools=[{"name": "f"}])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from duologue.wire.profiles import PROFILES
+from duologue.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
     from duologue.emulator import Emulator

@@ -138,9 +138,10 @@ def _model(options: TalkOptions, table: SessionTable) -> str | None:
     profile = options.profile or (None if table.model else table.profile)
     if profile is None:
         return table.model
+    from duologue.emulator.profiles import PROFILES as PLAYED
     from duologue.wire.profiles import PROFILES
 
-    known = {name: row.default_model for name, row in PROFILES.items()}
+    known = {name: PROFILES[name].default_model for name in PLAYED}
     if profile not in known:
         raise ConfigError(f"there is no profile {profile!r}; there are: {', '.join(known)}")
     return known[profile]

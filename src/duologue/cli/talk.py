@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.wire.profiles import PROFILES
+from duologue.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
     from duologue.cli.call import CallPlan

@@ -1,12 +1,12 @@
 """The setup message, from options and a profile; nothing is accepted and dropped.
 
-What the profile does not allow is refused here, before anything is sent.
+Read ``refusals`` for what a profile does not allow, ``overrides`` for what is merged in last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -27,22 +27,43 @@ from duologue.wire.client import (
     TranscriptionConfig,
     VoiceConfig,
 )
-from duologue.wire.codec import encode
 from duologue.wire.content import Content, Part, Struct, Tool
-from duologue.wire.normalise import normalise, rename
+from duologue.wire.normalise import normalise
+from duologue.wire.refusals import refuse_unsupported
 
 if TYPE_CHECKING:
     from duologue.config import LiveConfig
-    from duologue.wire.profiles import ModelProfile
+    from duologue.wire.profile import Backend, ModelProfile
 
-__all__ = ["build_setup", "merge_overrides", "wire_model"]
+__all__ = ["build_setup", "wire_model"]
 
 _S = TypeVar("_S", bound=Struct)
 
+DEFAULT_VOICE = "Puck"
 
-def wire_model(model: str) -> str:
-    """Return the model as the Developer API wants it: ``models/X``."""
-    return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
+
+def wire_model(
+    model: str, backend: Backend = "developer", *, project: str | None = None, location: str | None = None
+) -> str:
+    """Return the model as the backend wants it.
+
+    Args:
+        model: With or without what stands before the last slash; a name that has it stays as it is.
+        backend: ``models/X`` on the Developer API, ``publishers/google/models/X`` on Vertex AI.
+        project: Of Vertex AI; with ``location`` the name becomes a full resource name.
+        location: Of Vertex AI.
+
+    Source: python-genai's ``t_live_model`` and captured setups.
+    """
+    if backend == "developer":
+        return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
+    if model.startswith("projects/"):
+        return model
+    name = model.removeprefix("models/")
+    if not name.startswith("publishers/"):
+        publisher, slash, rest = name.partition("/")  # "google/gemini-x" is short for a publisher's model
+        name = f"publishers/{publisher}/models/{rest}" if slash else f"publishers/google/models/{name}"
+    return f"projects/{project}/locations/{location}/{name}" if project and location else name
 
 
 def build_setup(
@@ -57,6 +78,8 @@ def build_setup(
     temperature: float | None = None,
     handle: str | None = None,
     manual_activity: bool = False,
+    project: str | None = None,
+    location: str | None = None,
 ) -> Setup:
     """Return the setup message.
 
@@ -71,31 +94,25 @@ def build_setup(
         temperature: 0..2.
         handle: Resumes that state; None starts afresh.
         manual_activity: Turns the service's own detection off.
+        project: Of Vertex AI.
+        location: Of Vertex AI.
 
     Raises:
         Unsupported: The profile lacks something asked for.
-        ConfigError: A value the wire has no place for; names the option.
+        ConfigError: A value the wire has no place for, or one given twice; names the option.
     """
     texts = {"instructions": instructions, "voice": voice, "language": language, "handle": handle}
     for option, text in texts.items():
         check_value(option, text, str | None)
-    _check_temperature(temperature)
-    modalities = [str(m).upper() for m in (config.response_modalities or ("AUDIO",))]
-    profile.check_modalities(modalities)
     if config.image_encode_options is not None:
         raise Unsupported("image_encode_options: video is not in this version; leave it unset")
-    if config.tool_response_scheduling is not None and not profile.non_blocking:
-        raise Unsupported(
-            f"tool_response_scheduling: profile {profile.name} has no scheduling; leave it unset"
-        )
-    if config.enable_affective_dialog and not profile.affective_dialog:
-        raise Unsupported(f"enable_affective_dialog: profile {profile.name} does not have it; leave it unset")
+    modalities = [str(m).upper() for m in (config.response_modalities or ("AUDIO",))]
     realtime = _optional("realtime_input_config", config.realtime_input_config, RealtimeInputConfig)
-    return Setup(
-        model=wire_model(model),
+    setup = Setup(
+        model=wire_model(model, profile.backend, project=project, location=location),
         generation_config=GenerationConfig(
             response_modalities=modalities,
-            temperature=temperature,
+            temperature=_temperature(temperature, config),
             top_p=config.top_p,
             top_k=config.top_k,
             max_output_tokens=config.max_output_tokens,
@@ -104,14 +121,14 @@ def build_setup(
             frequency_penalty=config.frequency_penalty,
             seed=config.seed,
             media_resolution=config.media_resolution,
-            speech_config=_speech(voice, language) if "AUDIO" in modalities else None,
-            thinking_config=_thinking(config, profile),
+            speech_config=_speech(voice, language, config, spoken="AUDIO" in modalities),
+            thinking_config=_optional("thinking_config", config.thinking_config, ThinkingConfig),
             enable_affective_dialog=config.enable_affective_dialog,
         ),
-        system_instruction=_instruction(instructions),
-        tools=_tools(config, tools, profile),
+        system_instruction=_instruction(instructions, config),
+        tools=_tools(config, tools),
         realtime_input_config=_manual(realtime) if manual_activity else realtime,
-        session_resumption=SessionResumption(handle=handle) if config.session_resumption or handle else None,
+        session_resumption=_resumption(handle, config),
         context_window_compression=_optional(
             "context_window_compression", config.context_window_compression, ContextWindowCompression
         ),
@@ -121,59 +138,40 @@ def build_setup(
         output_audio_transcription=_optional(
             "output_audio_transcription", config.output_audio_transcription, TranscriptionConfig
         ),
-        proactivity=_proactivity(config, profile),
+        proactivity=_proactivity(config),
         history_config=_optional("history_config", config.history_config, HistoryConfig),
-        safety_settings=[dict(setting) for setting in config.safety_settings]
-        if config.safety_settings
-        else None,
+        explicit_vad_signal=config.explicit_vad_signal,
     )
+    setup = _with_leaves(setup, config)
+    refuse_unsupported(setup, config, profile)
+    return setup
 
 
-def merge_overrides(setup: Setup, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the setup as plain JSON with ``overrides`` merged in deeply, last.
-
-    Keys may be camelCase or snake_case where the field is known, at every level; a value of None
-    removes a field.
-
-    Raises:
-        ConfigError: Together they hold something that JSON has no form for.
-    """
-    try:
-        plain: dict[str, Any] = msgspec.to_builtins(setup, enc_hook=_exact)
-        over: dict[str, Any] = msgspec.to_builtins(rename(overrides, Setup), enc_hook=_exact)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ConfigError(f"the options cannot be written as JSON: {error}") from error
-    merged = _merge(plain, over)
-    encode(merged)  # what cannot be sent is refused before anything is connected
-    return merged
-
-
-def _exact(value: object) -> object:
-    """Return a subclass's value, such as a NumPy number, as the plain one msgspec can write."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, float):
-        return float.__float__(value)
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, Mapping):
-        return dict(cast("Mapping[object, object]", value))
-    raise TypeError(f"there is no JSON for {type(value).__name__}")
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping):
-            # Also where there is nothing to merge with: a None inside must not reach the wire.
-            known = cast("dict[str, Any]", below) if isinstance(below, dict) else {}
-            merged[key] = _merge(known, cast("Mapping[str, Any]", value))
-        else:
-            merged[key] = value
-    return merged
+def _with_leaves(setup: Setup, config: LiveConfig) -> Setup:
+    """Add the options whose shapes are the wire's own, checked against its structs."""
+    given: dict[str, Any] = {}
+    if config.safety_settings:
+        given["safetySettings"] = [dict(setting) for setting in config.safety_settings]
+    if config.avatar_config is not None:
+        given["avatarConfig"] = config.avatar_config
+    if config.labels is not None:
+        given["labels"] = dict(config.labels)
+    if config.translation_config is not None:
+        given["generationConfig"] = {"translationConfig": config.translation_config}
+    if not given:
+        return setup
+    leaves = _convert("setup", given, Setup)
+    generation = setup.generation_config
+    if leaves.generation_config is not None and generation is not None:
+        translation = leaves.generation_config.translation_config
+        generation = msgspec.structs.replace(generation, translation_config=translation)
+    return msgspec.structs.replace(
+        setup,
+        generation_config=generation,
+        safety_settings=leaves.safety_settings,
+        avatar_config=leaves.avatar_config,
+        labels=leaves.labels,
+    )
 
 
 def _optional(option: str, value: Mapping[str, Any] | None, cls: type[_S]) -> _S | None:
@@ -192,78 +190,79 @@ def _convert(option: str, value: Mapping[str, Any], cls: type[_S]) -> _S:
         raise ConfigError(f"{option}: {error}") from error
 
 
-def _check_temperature(temperature: float | None) -> None:
+def _once(option: str, given: object, twin: str, other: object) -> None:
+    if given is not None and other is not None:
+        raise ConfigError(f"{option} and config.{twin} say the same; give one of the two")
+
+
+def _temperature(temperature: float | None, config: LiveConfig) -> float | None:
     check_value("temperature", temperature, float | None)
-    if temperature is not None and not 0 <= temperature <= 2:
-        raise ConfigError(f"temperature is {temperature}; give 0 to 2, or None for the service's own")
+    _once("temperature", temperature, "temperature", config.temperature)
+    chosen = config.temperature if temperature is None else temperature
+    if chosen is not None and not 0 <= chosen <= 2:
+        raise ConfigError(f"temperature is {chosen}; give 0 to 2, or None for the service's own")
+    return chosen
 
 
-def _instruction(text: str | None) -> Content | None:
-    return Content(parts=[Part(text=text)]) if text else None
+def _instruction(text: str | None, config: LiveConfig) -> Content | None:
+    given = config.system_instruction
+    _once("instructions", text, "system_instruction", given)
+    if isinstance(given, Mapping):
+        return _convert("system_instruction", given, Content)
+    text = text or given
+    return Content(parts=[Part(text=text)], role="user") if text else None
 
 
-def _speech(voice: str | None, language: str | None) -> SpeechConfig | None:
-    if voice is None and language is None:
+def _speech(
+    voice: str | None, language: str | None, config: LiveConfig, *, spoken: bool
+) -> SpeechConfig | None:
+    given = config.speech_config
+    if given is not None:
+        # The model's voice has a default, which cannot be told from the same name given on purpose.
+        _once("voice", None if voice == DEFAULT_VOICE else voice, "speech_config", given)
+        _once("language", language, "speech_config", given)
+        return _convert("speech_config", given, SpeechConfig)
+    if not spoken or (voice is None and language is None):
         return None
     named = VoiceConfig(prebuilt_voice_config=PrebuiltVoiceConfig(voice_name=voice)) if voice else None
     return SpeechConfig(voice_config=named, language_code=language)
 
 
-def _thinking(config: LiveConfig, profile: ModelProfile) -> ThinkingConfig | None:
-    if config.thinking_config is None:
-        return None
-    if profile.thinking == "none":
-        raise Unsupported(f"thinking_config: profile {profile.name} takes {_takes(profile)}")
-    thinking = _convert("thinking_config", config.thinking_config, ThinkingConfig)
-    if thinking.thinking_level is not None and profile.thinking != "level":
-        raise Unsupported(f"thinking_config.thinking_level: profile {profile.name} takes {_takes(profile)}")
-    if thinking.thinking_budget is not None and profile.thinking != "budget":
-        raise Unsupported(f"thinking_config.thinking_budget: profile {profile.name} takes {_takes(profile)}")
-    return thinking
-
-
-def _takes(profile: ModelProfile) -> str:
-    return (
-        "no thinking option; leave it unset" if profile.thinking == "none" else f"thinking_{profile.thinking}"
-    )
-
-
-def _proactivity(config: LiveConfig, profile: ModelProfile) -> ProactivityConfig | None:
+def _proactivity(config: LiveConfig) -> ProactivityConfig | None:
     given = config.proactivity
-    if given is None:
-        return None
     if isinstance(given, bool):
         given = {"proactiveAudio": given}
-    wanted = _convert("proactivity", given, ProactivityConfig)
-    if wanted.proactive_audio and profile.proactive_audio == "no":
-        raise Unsupported(f"proactivity: profile {profile.name} does not have it; leave it unset")
-    if wanted.proactive_audio is False and profile.proactive_audio == "always":
-        raise Unsupported(
-            f"proactivity: it is always on with profile {profile.name} and cannot be turned off"
-        )
-    return wanted
+    return _optional("proactivity", given, ProactivityConfig)
 
 
-def _tools(
-    config: LiveConfig, declarations: Sequence[Mapping[str, Any]], profile: ModelProfile
-) -> list[Tool] | None:
+def _resumption(handle: str | None, config: LiveConfig) -> SessionResumption | None:
+    given = config.session_resumption
+    if isinstance(given, Mapping):
+        asked = _convert("session_resumption", given, SessionResumption)
+        _once("resume", handle, "session_resumption's handle", asked.handle)
+        return msgspec.structs.replace(asked, handle=handle or asked.handle or None)
+    return SessionResumption(handle=handle) if given or handle else None
+
+
+def _tools(config: LiveConfig, declarations: Sequence[Mapping[str, Any]]) -> list[Tool] | None:
     tools: list[Tool] = []
     if declarations:
-        tools.append(
-            _convert(
-                "tools", {"functionDeclarations": [_declared(d, config, profile) for d in declarations]}, Tool
-            )
-        )
+        declared = [_declared(declaration, config) for declaration in declarations]
+        tools.append(_convert("tools", {"functionDeclarations": declared}, Tool))
     tools.extend(_convert("gemini_tools", tool, Tool) for tool in config.gemini_tools or ())
+    _refuse_twins(tools)
     return tools or None
 
 
-def _declared(declaration: Mapping[str, Any], config: LiveConfig, profile: ModelProfile) -> Mapping[str, Any]:
+def _refuse_twins(tools: Sequence[Tool]) -> None:
+    names = [declared.name for tool in tools for declared in tool.function_declarations or ()]
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ConfigError(f"gemini_tools: there are two functions named {twins[0]!r}; rename one")
+
+
+def _declared(declaration: Mapping[str, Any], config: LiveConfig) -> Mapping[str, Any]:
     behavior = declaration.get("behavior") or config.tool_behavior
-    if behavior == "NON_BLOCKING" and not profile.non_blocking:
-        raise Unsupported(
-            f"tool {declaration.get('name')!r}: behavior NON_BLOCKING is not honoured by profile {profile.name}"
-        )
     return {**declaration, "behavior": behavior} if behavior else declaration
 
 
