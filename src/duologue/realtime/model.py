@@ -16,8 +16,9 @@ from duologue.io.ws import WebSocketTransport
 from duologue.realtime.options import live_config
 from duologue.realtime.session import RealtimeSession
 from duologue.tools import Registry, Runner
+from duologue.wire.overrides import merge_overrides
 from duologue.wire.profiles import DEFAULT_MODEL, profile_for
-from duologue.wire.setup import build_setup, merge_overrides
+from duologue.wire.setup import build_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

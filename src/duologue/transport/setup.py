@@ -19,8 +19,9 @@ from duologue.transport.values import (
     ToolDeclaration,
     TransportCapabilities,
 )
+from duologue.wire.overrides import merge_overrides
 from duologue.wire.profiles import DEFAULT_MODEL, ModelProfile, profile_for
-from duologue.wire.setup import build_setup, merge_overrides
+from duologue.wire.setup import build_setup
 
 if TYPE_CHECKING:
     from duologue.transport.values import TransportAuth
