@@ -45,6 +45,12 @@ def test_encoding_is_standard_and_padded(raw: bytes) -> None:
         "AB+_",
         "AA*A",
         "AAAA\x00",
+        "AA=",
+        "AAAA=",
+        "AAAA====",
+        "_-8==",
+        "=",
+        "====",
     ],
 )
 def test_stray_characters_are_refused(data: str) -> None:

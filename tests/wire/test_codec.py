@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.wire.structs import STRUCTS, json_values, respelt, struct_of, words
 
 from duologue.errors import ConfigError, ProtocolError
+from duologue.wire import codec
 from duologue.wire.blob import pcm_blob
 from duologue.wire.client import ClientMessage, RealtimeInput
 from duologue.wire.codec import ClientDecoder, ServerDecoder, encode, encode_audio
@@ -87,6 +88,29 @@ def test_the_keys_of_users_are_never_touched(given_: dict[str, Any]) -> None:
     assert setup.tools[0].function_declarations[0].response_json_schema == given_
 
 
+def test_a_frame_that_fits_is_decoded_strictly_and_by_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the lenient path was taken")
+
+    monkeypatch.setattr(codec, "_json_values", never)
+    monkeypatch.setattr(codec, "normalise", never)
+    assert server('{"serverContent":{"turnComplete":true}}').server_content is not None
+    assert client('{"realtimeInput":{"text":"a"}}').realtime_input is not None
+    for frame in ('{"server_content":{}}', "{}{}", '{"new":1}'):
+        with pytest.raises(AssertionError, match="lenient"):
+            server(frame)
+
+
+def test_values_of_enums_that_nobody_has_heard_of_are_taken() -> None:
+    [message] = ServerDecoder().decode(
+        '{"serverContent":{"turnCompleteReason":"NEW_REASON"},"voiceActivity":{"type":"NEW_TYPE"}}'
+    )
+    assert message.server_content is not None
+    assert message.server_content.turn_complete_reason == "NEW_REASON"
+    assert message.voice_activity is not None
+    assert message.voice_activity.type == "NEW_TYPE"
+
+
 def test_unknown_fields_are_named_counted_and_no_error() -> None:
     decoder = ServerDecoder()
     frame = '{"serverContent":{"brandNew":1,"turnComplete":true,"modelTurn":{"parts":[{"odd":{}},{"odd":2}]}},"x":3}'
@@ -108,6 +132,29 @@ def test_unknown_names_are_bounded() -> None:
     decoder.decode('{"new0": 1}')
     assert len(decoder.unknown) == 256
     assert decoder.unknown["new0"] == 2
+
+
+def test_the_length_of_an_unknown_name_is_bounded() -> None:
+    decoder = ServerDecoder()
+    decoder.decode(json.dumps({"serverContent": {"n" * 10_000: 1}}))
+    [name] = decoder.unknown
+    assert name == "serverContent." + "n" * 186
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"code": 1011, "message": "Internal error encountered."},
+        {"code": 7, "status": "PERMISSION_DENIED", "details": [{}]},
+    ],
+)
+def test_a_bare_status_is_an_error_and_no_empty_message(status: dict[str, Any]) -> None:
+    """google-genai has a branch for it; nobody has published such a frame."""
+    decoder = ServerDecoder()
+    bare, wrapped = decoder.decode(json.dumps(status) + json.dumps({"error": status}))
+    assert bare.reported_error == wrapped.reported_error
+    assert bare.reported_error is not None
+    assert decoder.unknown == {}
 
 
 def test_null_is_absent_at_every_level() -> None:
@@ -182,6 +229,40 @@ def test_several_objects_in_one_frame_are_several_messages(between: str) -> None
     assert third.server_content.turn_complete
 
 
+def test_only_the_blanks_of_json_stand_between_objects() -> None:
+    with pytest.raises(ProtocolError, match="not JSON"):
+        ServerDecoder().decode("{}\u00a0{}")
+
+
+def test_a_frame_of_many_messages_is_refused_before_it_takes_long() -> None:
+    assert len(ServerDecoder().decode(b"{}" * 1000)) == 1000
+    # Looked at once, not once a message: 16 MiB that were searched anew for each would take minutes.
+    many = b"{}" * 8_000_000 + b'{"a":"\\ud800"}'
+    with pytest.raises(ProtocolError, match="more than 1000 messages"):
+        ServerDecoder().decode(many)
+    assert ServerDecoder().decode(b"{}" + b" " * 4_000_000 + b"{}") == [ServerMessage(), ServerMessage()]
+
+
+def nested(levels: int, wrap: str) -> str:
+    """A call whose arguments make the message ``levels`` deep, with brackets in strings besides."""
+    inner = levels - 4  # the message, its call, the list, the function call are the four around it
+    opening, closing = ('{"a":', "}") if wrap == "object" else ("[", "]")
+    args = '{"a":' + opening * (inner - 1) + '"' + "{[" * 200 + '"' + closing * (inner - 1) + "}"
+    return '{"toolCall":{"functionCalls":[{"name":"f","args":' + args + "}]}}"
+
+
+@pytest.mark.parametrize("wrap", ["object", "list"])
+@pytest.mark.parametrize("path", ["strict", "lenient"])
+def test_a_hundred_levels_are_taken_and_one_more_is_refused(wrap: str, path: str) -> None:
+    frames = [nested(levels, wrap) for levels in (100, 101)]
+    if path == "lenient":
+        frames = [frame.replace("toolCall", "tool_call") for frame in frames]
+    assert server(frames[0]).tool_call is not None
+    for frame in (frames[1], frames[1].encode()):
+        with pytest.raises(ProtocolError, match="100 levels"):
+            server(frame)
+
+
 DEEP = 100_000
 REFUSED: dict[str, bytes | str] = {
     "nothing": b"",
@@ -200,6 +281,7 @@ REFUSED: dict[str, bytes | str] = {
     "half a surrogate pair, escaped": b'{"serverContent":{"inputTranscription":{"text":"\\uD800"}},"setup":1}',
     "NaN": b'{"toolCall":{"functionCalls":[{"args":{"a":NaN}}]},"a_b":1}',
     "a number of 5,000 digits": b'{"unheard_of":' + b"9" * 5000 + b"}",
+    "a number beyond any double": b'{"toolCall":{"functionCalls":[{"args":{"a":1e999}}]},"setup":{"generationConfig":{"topP":1e999}}}',
     "deep objects": b'{"a":' * DEEP + b"1" + b"}" * DEEP,
     "deep arguments": b'{"toolCall":{"functionCalls":[{"args":'
     + b'{"a":' * DEEP

@@ -25,10 +25,11 @@ def decode_base64(data: str | bytes) -> bytes:
     """Return the bytes behind ``data``.
 
     Args:
-        data: Standard or URL-safe base64, padded or not; no white space.
+        data: Standard or URL-safe base64, padded in full or not at all; no white space.
 
     Raises:
-        ProtocolError: A character of neither alphabet, both alphabets mixed, or an impossible length.
+        ProtocolError: A character of neither alphabet, both alphabets mixed, an impossible length, or
+            padding that does not fill it up.
     """
     try:
         return pybase64.b64decode(data, validate=True)
@@ -38,8 +39,8 @@ def decode_base64(data: str | bytes) -> bytes:
 
 def _decode_other_forms(data: str | bytes) -> bytes:
     raw = data.encode("ascii", "replace") if isinstance(data, str) else bytes(data)
-    raw = raw.rstrip(b"=")
-    raw += b"=" * (-len(raw) % 4)
+    if not raw.endswith(b"="):
+        raw += b"=" * (-len(raw) % 4)
     url_safe = b"-" in raw or b"_" in raw
     msg = f"a blob of {len(data)} characters is not base64 in the standard or the URL-safe alphabet"
     if url_safe and (b"+" in raw or b"/" in raw):

@@ -1,13 +1,15 @@
 """Bytes to structs and back, both directions, with a fast path for sound.
 
 Read this to see what a frame may look like. Decoding is strict first; on failure the frame is walked
-by schema (``normalise``), unknown fields are counted and named, and only what is not JSON or has the
-wrong types is a :class:`ProtocolError`. Several objects in one frame are several messages.
+by schema (``normalise``), unknown fields are counted and named, and only what is not JSON, has the wrong
+types or passes a limit is a :class:`ProtocolError`. Several objects in one frame are several messages.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
@@ -20,13 +22,18 @@ from duologue.wire.normalise import normalise
 from duologue.wire.server import ServerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["ClientDecoder", "ServerDecoder", "encode", "encode_audio"]
 
 _Message = TypeVar("_Message", bound=Struct)
 
 _MAX_UNKNOWN_NAMES = 256
+_MAX_UNKNOWN_CHARACTERS = 200
+_MAX_MESSAGES = 1000
+"""In one frame; one is usual."""
+_MAX_DEPTH = 100
+"""Where protobuf's own parsers stop. What is deeper would overflow the stack of somebody further on."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -34,7 +41,15 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-_lenient = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is larger than any that a double holds")
+    return number
+
+
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_lenient = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 _AUDIO_TAIL = b'"}}}'
 _AUDIO_HEADS: dict[int, bytes] = {}
@@ -78,31 +93,38 @@ class _Decoder(Generic[_Message]):
         self._strictly = not numbers_as_text
         self._strict = msgspec.json.Decoder(cls)
         self.unknown: dict[str, int] = {}
+        """How often each field came that no schema has, by its dotted path (the first 200 characters of it,
+        the first 256 paths). Their content is not kept: a tape holds the frame as it came."""
 
     def decode(self, frame: bytes | str) -> list[_Message]:
         """Return the messages in ``frame``, usually one.
 
         Raises:
-            ProtocolError: Not JSON, not an object, or a field of the wrong type; says which.
+            ProtocolError: Not JSON, not an object, a field of the wrong type, nested more than 100 levels
+                deep, or more than 1,000 messages; says which.
         """
+        raw = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
         try:
-            return [self._strict.decode(frame)]
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeError, RecursionError):
-            return [self._convert(value) for value in _json_values(frame)]
+            message = self._strict.decode(raw)
+        except (msgspec.ValidationError, msgspec.DecodeError, ValueError, RecursionError):
+            return [self._convert(value) for value in _json_values(raw)]
+        if _has_many_brackets(raw):
+            _check_depth(msgspec.json.decode(raw))
+        return [message]
 
-    def _convert(self, value: Any) -> _Message:
+    def _convert(self, value: dict[str, Any]) -> _Message:
         unknown: list[str] = []
-        try:
-            plain = normalise(value, self._cls, unknown)
-        except RecursionError as error:
-            raise ProtocolError("a message is nested too deeply") from error
+        plain = normalise(value, self._cls, unknown)
         for path in unknown:
-            if path in self.unknown or len(self.unknown) < _MAX_UNKNOWN_NAMES:
-                self.unknown[path] = self.unknown.get(path, 0) + 1
+            self._note_unknown(path[:_MAX_UNKNOWN_CHARACTERS])
         try:
             return msgspec.convert(plain, self._cls, strict=self._strictly)
-        except (msgspec.ValidationError, RecursionError) as error:
+        except (msgspec.ValidationError, ValueError) as error:
             raise ProtocolError(f"a message does not fit its schema: {error}") from error
+
+    def _note_unknown(self, path: str) -> None:
+        if path in self.unknown or len(self.unknown) < _MAX_UNKNOWN_NAMES:
+            self.unknown[path] = self.unknown.get(path, 0) + 1
 
 
 class ServerDecoder(_Decoder[ServerMessage]):
@@ -144,28 +166,59 @@ def _snake_audio(raw: bytes) -> Blob | None:
         return None
 
 
-def _json_values(frame: bytes | str) -> list[dict[str, Any]]:
-    """Return every JSON object in ``frame``, however they are separated."""
+def _json_values(raw: bytes) -> list[dict[str, Any]]:
+    """Return every JSON object in ``raw``, however they are separated."""
     try:
-        text = (frame if isinstance(frame, bytes) else frame.encode()).decode()
+        text = raw.decode()
     except UnicodeError as error:
-        raise ProtocolError(f"a frame of {len(frame)} bytes is not UTF-8") from error
+        raise ProtocolError(f"a frame of {len(raw)} bytes is not UTF-8") from error
+    may_be_deep = _has_many_brackets(raw)
+    may_be_half = "\\ud" in text or "\\uD" in text
     values: list[dict[str, Any]] = []
-    at = 0
-    while True:
-        while at < len(text) and text[at].isspace():
-            at += 1
-        if at == len(text):
-            break
+    at = _past_blanks(text, 0)
+    while at < len(text):
         try:
             value, at = _lenient.raw_decode(text, at)
-            if "\\ud" in text or "\\uD" in text:
+            if may_be_half:
                 _encoder.encode(value)  # half a surrogate pair is no character: refused here, not in a log
         except (ValueError, RecursionError) as error:  # a ValueError also for numbers of 5,000 digits
             raise ProtocolError(f"a frame of {len(text)} characters is not JSON: {error}") from error
         if not isinstance(value, dict):
             raise ProtocolError(f"a frame holds a JSON {type(value).__name__} where an object belongs")
         values.append(cast("dict[str, Any]", value))
+        if may_be_deep:
+            _check_depth(values[-1])
+        if len(values) > _MAX_MESSAGES:
+            raise ProtocolError(f"a frame holds more than {_MAX_MESSAGES} messages")
+        at = _past_blanks(text, at)
     if not values:
         raise ProtocolError("a frame is empty")
     return values
+
+
+def _past_blanks(text: str, at: int) -> int:
+    blanks = _BLANKS.match(text, at)
+    assert blanks is not None  # it matches nothing, too
+    return blanks.end()
+
+
+def _has_many_brackets(raw: bytes) -> bool:
+    """Tell whether ``raw`` may be too deep; for a frame of sound by a glance behind its head."""
+    if raw.find(b"{", _MAX_DEPTH) < 0 and raw.find(b"[", _MAX_DEPTH) < 0:
+        return False
+    return raw.count(b"{") + raw.count(b"[") > _MAX_DEPTH
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [child for item in level for child in _inside(item) if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise ProtocolError(f"a message is nested more than {_MAX_DEPTH} levels deep")
+
+
+def _inside(container: object) -> Iterable[object]:
+    if isinstance(container, dict):
+        return cast("dict[str, object]", container).values()
+    return cast("list[object]", container)
