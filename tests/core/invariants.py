@@ -27,6 +27,7 @@ from duologue.events import (
     InputSpeechStopped,
     Interrupted,
     SessionEnded,
+    SessionError,
     SessionReady,
     TextOutput,
     Thought,
@@ -99,6 +100,8 @@ class Judge:
     """Transcripts were unwanted for a while: sums over them say nothing any more."""
     sound_missed: bool = False
     """The same for the model's sound."""
+    odd_told: bool = False
+    """That sound ended in half a sample, since the last generation completed."""
     final_results: Counter[str] = field(default_factory=Counter[str])
     sound: Samples = field(default_factory=lambda: Samples())
     frames_seen: int = 0
@@ -183,6 +186,8 @@ class Judge:
         generation = self._open_generation(event.generation_id, "sound")
         follows = event.offset_ms == generation.audio_bytes // BYTES_PER_MS
         require(follows or self.sound_missed, "offset_ms does not follow the sound")
+        require(len(event.pcm) > 0, "sound of no length")
+        require(generation.audio_bytes % 2 == 0, "sound after half a sample")
         generation.audio_bytes += len(event.pcm)
 
     def _TextOutput(self, event: TextOutput) -> None:
@@ -209,6 +214,15 @@ class Judge:
             f"{event.id} was interrupted and says completed",
         )
         generation.completed = True
+        if not self.sound_missed and not generation.interrupted:
+            odd = bool(generation.audio_bytes % 2)
+            require(self.odd_told == odd, f"{event.id} ends in half a sample: {odd}; told: {self.odd_told}")
+        self.odd_told = False
+
+    def _SessionError(self, event: SessionError) -> None:
+        if getattr(event.error, "code", None) == "odd_audio":
+            require(event.recoverable and not self.odd_told, "half a sample is told once, as no end")
+            self.odd_told = True
 
     def _TurnCompleted(self, event: TurnCompleted) -> None:
         self.turns_completed += 1

@@ -30,6 +30,13 @@ def sound_part(ms: int = 20, fill: int = 1) -> Part:
     return Part(inline_data=Blob(mime_type="audio/pcm;rate=24000", data=data))
 
 
+def cut_part(size_bytes: int = 33, fill: int = 1) -> Part:
+    """Sound of any number of bytes, an odd one included: recordings cut it so."""
+    return Part(
+        inline_data=Blob(mime_type="audio/pcm;rate=24000", data=encode_base64(bytes([fill]) * size_bytes))
+    )
+
+
 def content(**fields: Any) -> ServerMessage:
     return ServerMessage(server_content=ServerContent(**fields))
 

@@ -73,6 +73,29 @@ def a_generation_completes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant
+def half_a_sample_goes_out_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = TurnBook._whole_samples
+
+    def whole_samples(self: TurnBook, generation: Generation, data: str) -> None:
+        original(self, generation, data)
+        if generation.half:
+            self._end_half(generation)
+
+    monkeypatch.setattr(TurnBook, "_whole_samples", whole_samples)
+
+
+@mutant
+def half_a_sample_is_told_after_its_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = TurnBook._cut
+
+    def cut(self: TurnBook, generation: Generation, by: Any) -> None:
+        generation.half = b"\1" if generation.audio_bytes else b""
+        original(self, generation, by)
+
+    monkeypatch.setattr(TurnBook, "_cut", cut)
+
+
+@mutant
 def a_call_is_answered_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     original = ToolLedger.answer
 

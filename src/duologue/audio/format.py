@@ -21,6 +21,7 @@ __all__ = [
     "ms_to_bytes",
     "ms_to_samples",
     "samples_to_ms",
+    "whole_samples",
 ]
 
 INPUT_RATE: Final = 16_000
@@ -82,6 +83,16 @@ def bytes_to_samples(pcm: bytes | bytearray | memoryview, *, channels: int = 1) 
         )
         raise AudioError(msg)
     return samples
+
+
+def whole_samples(pcm: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    """Return mono PCM without half a sample at its end, which nobody can play (Q-odd-audio).
+
+    Args:
+        pcm: s16le sound of one channel, of any size in bytes; returned as it is when that is even.
+    """
+    size_bytes = pcm.nbytes if isinstance(pcm, memoryview) else len(pcm)
+    return memoryview(pcm).cast("B")[:-1] if size_bytes % SAMPLE_BYTES else pcm
 
 
 def bytes_to_ms(pcm: bytes | bytearray | memoryview, sample_rate: int, *, channels: int = 1) -> int:

@@ -30,6 +30,7 @@ from duologue.audio.format import (
     bytes_to_samples,
     ms_to_samples,
     samples_to_ms,
+    whole_samples,
 )
 from duologue.errors import ConfigError
 
@@ -186,11 +187,10 @@ class Playout:
 
         Args:
             generation_id: Whose sound it is.
-            pcm: Mono s16le at ``sample_rate``, of any length; copied.
-
-        Raises:
-            AudioError: An odd number of bytes.
+            pcm: Mono s16le at ``sample_rate``, of any length; copied. Half a sample at its end, the last of
+                a recording cut short, is left out.
         """
+        pcm = whole_samples(pcm)
         samples = bytes_to_samples(pcm)
         if not samples:
             return

@@ -100,8 +100,7 @@ class BaseSink(ABC):
     def write(self, generation_id: str, pcm: bytes) -> None:
         """Queue s16le mono 24 kHz sound of a generation; dropped when it has failed or is closed.
 
-        Raises:
-            AudioError: An odd number of bytes.
+        Half a sample at its end is left out.
         """
 
     @abstractmethod
@@ -258,8 +257,7 @@ class PacedSink(BaseSink):
     def write(self, generation_id: str, pcm: bytes) -> None:
         """Queue s16le mono sound of a generation; dropped when it has failed or is closed.
 
-        Raises:
-            AudioError: An odd number of bytes.
+        Half a sample at its end is left out.
         """
         if self._state in (SinkState.NEW, SinkState.RUNNING):
             self.playout.write(generation_id, pcm)

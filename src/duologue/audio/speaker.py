@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from duologue.audio.devices import StreamPlan, plan_stream, portaudio
-from duologue.audio.format import FRAME_MS, OUTPUT_RATE, bytes_to_samples, ms_to_samples
+from duologue.audio.format import FRAME_MS, OUTPUT_RATE, ms_to_samples
 from duologue.audio.frames import interleave
 from duologue.audio.playout import Playhead, Playout
 from duologue.audio.resample import Resampler
@@ -138,10 +138,8 @@ class Speaker(BaseSink):
     def write(self, generation_id: str, pcm: bytes) -> None:
         """Queue s16le mono 24 kHz sound of a generation; dropped when it has failed or is closed.
 
-        Raises:
-            AudioError: An odd number of bytes.
+        Half a sample at its end is left out.
         """
-        bytes_to_samples(pcm)  # here, since the device's thread has nobody to raise to
         self._command(partial(self._playout.write, generation_id, bytes(pcm)), generation_id)
 
     def end(self, generation_id: str) -> None:

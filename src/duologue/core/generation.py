@@ -52,6 +52,7 @@ class Generation:
         "announced",
         "audio_bytes",
         "first_audio_at",
+        "half",
         "id",
         "machine",
         "played_ms",
@@ -65,6 +66,8 @@ class Generation:
         """False for what came of a silenced turn: nobody was told of it."""
         self.machine = Machine(GENERATION_TABLE, GenerationState.CREATED)
         self.audio_bytes = 0
+        self.half = b""
+        """The first byte of a sample whose second has not come yet (Q-odd-audio); not in ``audio_bytes``."""
         self.first_audio_at: float | None = None
         self.played_ms: int | None = None
         """What sinks reported; None when none did."""

@@ -12,6 +12,7 @@ The rules (register and evidence: ``docs/quirks.md``):
 * Q-local-silence: after ``interrupt()`` what still comes of that turn is discarded until the service
   says ``interrupted`` or ends the turn, or the user speaks; its calls are refused, not run.
 * Q-endless-turn: a turn that never completes holds nothing up.
+* Q-odd-audio: a sample may be split across messages, and the last one be cut in half.
 """
 
 from __future__ import annotations
@@ -153,20 +154,41 @@ class TurnBook:
             self._outlet.count("discarded_audio_bytes", decoded_bytes(blob.data))
             return
         generation.produced.add("audio")
-        if self._outlet.wants(AudioOutput):
-            try:
-                pcm = decode_base64(blob.data)
-            except ProtocolError as error:  # spoils this part only: an end may stand in the same message
-                self._outlet.count("undecodable_audio_parts")
-                self._outlet.emit(SessionError(error))
-                return
-            size = len(pcm)
-            self._outlet.emit(AudioOutput(generation.id, pcm, generation.audio_ms))
-        else:
-            size = decoded_bytes(blob.data)
+        try:
+            self._whole_samples(generation, blob.data)
+        except ProtocolError as error:  # spoils this part only: an end may stand in the same message
+            self._outlet.count("undecodable_audio_parts")
+            self._outlet.emit(SessionError(error))
+            return
         if generation.first_audio_at is None:
             generation.first_audio_at = now
-        generation.audio_bytes += size
+
+    def _whole_samples(self, generation: Generation, data: str) -> None:
+        """Deliver the sound of a part at once, except half a sample, which waits for its other half."""
+        wanted = self._outlet.wants(AudioOutput)
+        size = len(generation.half) + decoded_bytes(data)
+        if not wanted and not size % 2:
+            generation.half = b""
+            generation.audio_bytes += size
+            return
+        pcm = generation.half + decode_base64(data)
+        whole = len(pcm) // 2 * 2
+        generation.half = pcm[whole:]
+        if wanted and whole:
+            self._outlet.emit(AudioOutput(generation.id, pcm[:whole], generation.audio_ms))
+        generation.audio_bytes += whole
+
+    def _end_half(self, generation: Generation) -> None:
+        """Deliver the byte that is left of a sample, so that nothing of the sound is missing, and say so."""
+        last, generation.half = generation.half, b""
+        if self._outlet.wants(AudioOutput):
+            self._outlet.emit(AudioOutput(generation.id, last, generation.audio_ms))
+        generation.audio_bytes += len(last)
+        msg = (
+            f"the sound of {generation.id} ends in half a sample ({generation.audio_bytes} bytes): "
+            "its last AudioOutput holds the odd byte; leave it out when you play"
+        )
+        self._outlet.emit(SessionError(ProtocolError(msg, code="odd_audio")))
 
     def _text(self, text: str, now: float, *, thought: bool) -> None:
         generation = self.begin(now)
@@ -276,6 +298,9 @@ class TurnBook:
         heard_ms, estimated = heard(fresh, now)
         for generation in fresh:
             generation.silenced_at_ms = generation.heard(now)[0]
+            if generation.half:
+                generation.half = b""
+                self._outlet.count("discarded_audio_bytes")
         self._outlet.emit(Interrupted(tuple(g.id for g in fresh), by, heard_ms, estimated))
         if all(generation.state is GenerationState.ENDED for generation in fresh):
             self._transcript.mark_interrupted()
@@ -312,6 +337,8 @@ class TurnBook:
 
     def _end(self, generation: Generation, status: GenerationStatus) -> None:
         told = generation.state is GenerationState.DISCARDING
+        if generation.half:
+            self._end_half(generation)
         generation.machine.to(GenerationState.ENDED)
         self._transcript.end("model", interrupted=generation.interrupted)
         if told:

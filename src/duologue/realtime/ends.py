@@ -88,7 +88,7 @@ class Ends:
 
     def _start_sink(self, sink: AudioSink) -> None:
         sink.start(self._report)
-        self._fanout.on(frozenset({AudioOutput}), _WholeSamples(sink).write)
+        self._fanout.on(frozenset({AudioOutput}), lambda event: _play(sink, event))
         self._fanout.on(frozenset({Interrupted}), lambda event: sink.flush())  # noqa: ARG005
         self._fanout.on(frozenset({GenerationCompleted}), lambda event: self._ended(sink, event.id))
 
@@ -111,17 +111,8 @@ class Ends:
             await source.aclose()
 
 
-class _WholeSamples:
-    """Hands sound to a sink in whole samples: half of one waits for the piece that has its other half."""
-
-    def __init__(self, sink: AudioSink) -> None:
-        self._sink = sink
-        self._rest = ("", b"")
-
-    def write(self, event: AudioOutput) -> None:
-        """Pass on a piece of sound."""
-        generation_id, half = self._rest
-        pcm = half + event.pcm if half and generation_id == event.generation_id else event.pcm
-        odd = len(pcm) % 2
-        self._rest = (event.generation_id, pcm[-1:] if odd else b"")
-        self._sink.write(event.generation_id, pcm[:-1] if odd else pcm)
+def _play(sink: AudioSink, event: AudioOutput) -> None:
+    """Pass on a piece of sound, without half a sample: that is the last of a generation (Q-odd-audio)."""
+    size_bytes = len(event.pcm) // 2 * 2
+    if size_bytes:
+        sink.write(event.generation_id, event.pcm[:size_bytes])
