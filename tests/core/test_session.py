@@ -37,6 +37,7 @@ from duologue.events import (
     ToolResult,
     Transcript,
 )
+from duologue.wire.codec import ServerDecoder
 from duologue.wire.server import ServerMessage, SetupComplete
 
 if TYPE_CHECKING:
@@ -368,10 +369,24 @@ class TestService:
 
     def test_an_error_frame_does_not_end_the_session(self, begin: Begin) -> None:
         watched = begin()
-        for error in ({"message": "m" * 9999, "code": 3}, {}, {"message": None}):
-            watched.do("receive", ServerMessage(error=error), 1.0)
+        for frame, code, said in (
+            ('{"error": {"message": "%s", "code": 3}}' % ("m" * 9999), 3, "mmm"),
+            (
+                '{"error": {"code": "13", "status": "INTERNAL", "details": [{"@type": "t"}, 1]}}',
+                13,
+                "INTERNAL",
+            ),
+            ('{"code": 8, "message": "full"}', 8, "full"),
+            ('{"error": {"message": null}}', None, "no reason given"),
+            ('{"error": {}}', None, "no reason given"),
+        ):
+            [message] = ServerDecoder().decode(frame)
+            watched.do("receive", message, 1.0)
             [event] = watched.last_events
             assert isinstance(event, SessionError)
+            assert isinstance(event.error, ProtocolError)
+            assert event.error.code == code
+            assert said in str(event.error)
             assert len(str(event.error)) < 600
         assert watched.session.is_live
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,8 +25,9 @@ from duologue.events import (
     UsageReported,
     WaitingForInput,
 )
-from duologue.wire.content import Blob, Content, Part
-from duologue.wire.server import ServerContent, ServerMessage, Transcription
+from duologue.wire.codec import ServerDecoder
+from duologue.wire.content import Blob, Content, ExecutableCode, Part
+from duologue.wire.server import ErrorStatus, ServerContent, ServerMessage, Transcription
 
 if TYPE_CHECKING:
     from tests.core.conftest import Begin
@@ -100,7 +102,7 @@ def test_empty_parts_begin_nothing_and_are_counted(begin: Begin) -> None:
     watched = begin()
     picture = Part(inline_data=Blob(mime_type="image/png", data="AAAA"))
     nothing = Part(inline_data=Blob(mime_type="audio/pcm", data=""))
-    assert hear(watched, say.parts(Part(), picture, nothing, Part(executable_code={}))) == []
+    assert hear(watched, say.parts(Part(), picture, nothing, Part(executable_code=ExecutableCode()))) == []
     assert watched.session.counters["parts_of_other_kinds"] == 3
 
 
@@ -314,7 +316,7 @@ def test_many_keys(begin: Begin) -> None:
         usage_metadata=say.usage(5, 2, 7),
         session_resumption_update=say.handle("h").session_resumption_update,
         go_away=say.go_away().go_away,
-        error={"message": "odd"},
+        error=ErrorStatus(message="odd"),
     )
     events = hear(watched, message)
     assert names(events) == [
@@ -344,13 +346,22 @@ def test_corrupt_sound_spoils_only_itself(begin: Begin) -> None:
 
 
 def test_grounding_and_waiting(begin: Begin) -> None:
+    """The application gets a mapping with the wire's own names; what nobody knows is left out."""
     watched = begin()
-    assert hear(watched, say.content(grounding_metadata={})) == []
-    hear(watched, say.sound())
-    events = hear(
-        watched, say.content(grounding_metadata={"webSearchQueries": ["q"]}, waiting_for_input=True)
+    grounded = {
+        "webSearchQueries": ["q"],
+        "groundingChunks": [{"web": {"uri": "https://example.org/", "title": "T"}}],
+        "groundingSupports": [{"segment": {"endIndex": 3}, "groundingChunkIndices": [0], "newer": 1}],
+    }
+    [nothing, said] = ServerDecoder().decode(
+        json.dumps({"serverContent": {"groundingMetadata": {}}})
+        + json.dumps({"serverContent": {"groundingMetadata": grounded, "waitingForInput": True}})
     )
-    assert only(events, Grounding).generation_id == "s-gen-1"
+    assert hear(watched, nothing) == []
+    hear(watched, say.sound())
+    events = hear(watched, said)
+    del grounded["groundingSupports"][0]["newer"]
+    assert only(events, Grounding) == Grounding(grounded, "s-gen-1")
     assert only(events, WaitingForInput)
 
 

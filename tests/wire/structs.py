@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from duologue.wire import client, content, server
-from duologue.wire.content import Struct
+from duologue.wire import base, client, content, grounding, server, tooling
+from duologue.wire.base import Struct
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 keys = st.sampled_from(["a", "some_key", "someKey", "mime_type", "Ünï", ""])
@@ -24,7 +24,7 @@ objects = st.dictionaries(keys, json_values, max_size=3)
 STRUCTS: list[type[Struct]] = sorted(
     {
         member
-        for module in (client, content, server)
+        for module in (base, client, content, grounding, server, tooling)
         for member in vars(module).values()
         if isinstance(member, type) and issubclass(member, Struct) and member is not Struct
     },

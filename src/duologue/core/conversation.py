@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from duologue.core.activity import UserActivity
 from duologue.core.replies import PendingReply
 from duologue.core.tools import ToolLedger
@@ -16,7 +18,7 @@ from duologue.core.transcript import TranscriptBook
 from duologue.core.turns import TurnBook
 from duologue.core.usage import UsageLedger, token_usage
 from duologue.events import ResumptionUpdate, UsageReported, WaitingForInput
-from duologue.wire.content import duration_ms, int64
+from duologue.wire.base import duration_ms, int64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +137,7 @@ class Conversation:
         if content.model_turn is not None:
             self.turns.content(content.model_turn, now)
         if content.grounding_metadata is not None:
-            self.turns.grounded(content.grounding_metadata)
+            self.turns.grounded(msgspec.to_builtins(content.grounding_metadata))
         if content.waiting_for_input:
             self._out.emit(WaitingForInput())
 

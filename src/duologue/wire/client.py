@@ -7,35 +7,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from duologue.wire.content import Blob, Content, FunctionResponse, Int64, Struct, Tool
+from duologue.wire.base import Empty, Int64, Struct
+from duologue.wire.content import Blob, Content, FunctionResponse, VoiceConsentSignature
+from duologue.wire.tooling import Tool
 
 __all__ = [
     "AutomaticActivityDetection",
+    "AvatarConfig",
     "ClientContent",
     "ClientMessage",
     "ContextUpdate",
     "ContextWindowCompression",
+    "CustomizedAvatar",
     "Empty",
     "GenerationConfig",
     "HistoryConfig",
+    "ImageConfig",
+    "LanguageHints",
+    "MultiSpeakerVoiceConfig",
     "PrebuiltVoiceConfig",
     "ProactivityConfig",
     "RealtimeInput",
     "RealtimeInputConfig",
+    "ReplicatedVoiceConfig",
+    "SafetySetting",
     "SessionResumption",
     "Setup",
     "SlidingWindow",
+    "SpeakerVoiceConfig",
     "SpeechConfig",
     "ThinkingConfig",
     "ToolList",
     "ToolResponse",
     "TranscriptionConfig",
+    "TranslationConfig",
     "VoiceConfig",
 ]
-
-
-class Empty(Struct, frozen=True, kw_only=True):
-    """A message whose presence is all it says, ``{}``."""
 
 
 class PrebuiltVoiceConfig(Struct, frozen=True, kw_only=True):
@@ -44,11 +51,33 @@ class PrebuiltVoiceConfig(Struct, frozen=True, kw_only=True):
     voice_name: str | None = None
 
 
+class ReplicatedVoiceConfig(Struct, frozen=True, kw_only=True):
+    """A cloned voice: a sample of it, and its owner's consent, spoken or signed. Sounds are base64."""
+
+    mime_type: str | None = None
+    voice_sample_audio: str | None = None
+    consent_audio: str | None = None
+    voice_consent_signature: VoiceConsentSignature | None = None
+
+
 class VoiceConfig(Struct, frozen=True, kw_only=True):
     """Which voice speaks."""
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
-    replicated_voice_config: dict[str, Any] | None = None
+    replicated_voice_config: ReplicatedVoiceConfig | None = None
+
+
+class SpeakerVoiceConfig(Struct, frozen=True, kw_only=True):
+    """The voice of one speaker among several."""
+
+    speaker: str | None = None
+    voice_config: VoiceConfig | None = None
+
+
+class MultiSpeakerVoiceConfig(Struct, frozen=True, kw_only=True):
+    """Voices for a text with several speakers; not for live conversations."""
+
+    speaker_voice_configs: list[SpeakerVoiceConfig] | None = None
 
 
 class SpeechConfig(Struct, frozen=True, kw_only=True):
@@ -56,7 +85,7 @@ class SpeechConfig(Struct, frozen=True, kw_only=True):
 
     voice_config: VoiceConfig | None = None
     language_code: str | None = None
-    multi_speaker_voice_config: dict[str, Any] | None = None
+    multi_speaker_voice_config: MultiSpeakerVoiceConfig | None = None
 
 
 class ThinkingConfig(Struct, frozen=True, kw_only=True):
@@ -67,8 +96,25 @@ class ThinkingConfig(Struct, frozen=True, kw_only=True):
     thinking_level: str | None = None
 
 
+class TranslationConfig(Struct, frozen=True, kw_only=True):
+    """What a translating model speaks, and whether it repeats what is in that language already."""
+
+    target_language_code: str | None = None
+    echo_target_language: bool | None = None
+
+
+class ImageConfig(Struct, frozen=True, kw_only=True):
+    """The shape of pictures a model makes."""
+
+    aspect_ratio: str | None = None
+
+
 class GenerationConfig(Struct, frozen=True, kw_only=True):
-    """Sampling and output options of ``setup.generationConfig``."""
+    """Sampling and output options of ``setup.generationConfig``.
+
+    The last group is part of the grammar, shared with the service's other methods; live sessions are
+    documented not to have it, and we never send it.
+    """
 
     response_modalities: list[str] | None = None
     temperature: float | None = None
@@ -83,7 +129,17 @@ class GenerationConfig(Struct, frozen=True, kw_only=True):
     speech_config: SpeechConfig | None = None
     thinking_config: ThinkingConfig | None = None
     enable_affective_dialog: bool | None = None
-    translation_config: dict[str, Any] | None = None
+    translation_config: TranslationConfig | None = None
+
+    stop_sequences: list[str] | None = None
+    response_mime_type: str | None = None
+    response_schema: dict[str, Any] | None = None
+    response_json_schema: Any = None
+    response_json_schema_ordered: Any = None
+    response_logprobs: bool | None = None
+    logprobs: int | None = None
+    enable_enhanced_civic_answers: bool | None = None
+    image_config: ImageConfig | None = None
 
 
 class AutomaticActivityDetection(Struct, frozen=True, kw_only=True):
@@ -125,6 +181,12 @@ class ContextWindowCompression(Struct, frozen=True, kw_only=True):
     sliding_window: SlidingWindow | None = None
 
 
+class LanguageHints(Struct, frozen=True, kw_only=True):
+    """Which languages to expect; older form of ``language_codes``."""
+
+    language_codes: list[str] | None = None
+
+
 class TranscriptionConfig(Struct, frozen=True, kw_only=True):
     """Presence turns transcription on; every field is optional."""
 
@@ -134,8 +196,8 @@ class TranscriptionConfig(Struct, frozen=True, kw_only=True):
     diarization: bool | None = None
     mode: str | None = None
     source_text: str | None = None
-    language_auto: dict[str, Any] | None = None
-    language_hints: dict[str, Any] | None = None
+    language_auto: Empty | None = None
+    language_hints: LanguageHints | None = None
     adaptation_phrases: list[str] | None = None
 
 
@@ -150,6 +212,30 @@ class HistoryConfig(Struct, frozen=True, kw_only=True):
     """Announces that the first clientContent is history, not a request."""
 
     initial_history_in_client_content: bool | None = None
+
+
+class SafetySetting(Struct, frozen=True, kw_only=True):
+    """What is blocked of one kind of harm; ``method`` is for Vertex."""
+
+    category: str | None = None
+    threshold: str | None = None
+    method: str | None = None
+
+
+class CustomizedAvatar(Struct, frozen=True, kw_only=True):
+    """A face of one's own: one picture, base64."""
+
+    image_mime_type: str | None = None
+    image_data: str | None = None
+
+
+class AvatarConfig(Struct, frozen=True, kw_only=True):
+    """A face that speaks; a named one or one's own."""
+
+    avatar_name: str | None = None
+    customized_avatar: CustomizedAvatar | None = None
+    audio_bitrate_bps: int | None = None
+    video_bitrate_bps: int | None = None
 
 
 class Setup(Struct, frozen=True, kw_only=True):
@@ -167,8 +253,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     proactivity: ProactivityConfig | None = None
     history_config: HistoryConfig | None = None
     explicit_vad_signal: bool | None = None
-    safety_settings: list[dict[str, Any]] | None = None
-    avatar_config: dict[str, Any] | None = None
+    safety_settings: list[SafetySetting] | None = None
+    avatar_config: AvatarConfig | None = None
     labels: dict[str, str] | None = None
 
 

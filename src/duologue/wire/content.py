@@ -1,45 +1,45 @@
-"""Structs both directions share: content, parts, function calls and declarations.
+"""Structs both directions share: content, its parts, function calls and their answers.
 
-Every struct forbids unknown fields, because msgspec would otherwise drop them without a word; the
-codec falls back to normalising by these same schemas (see ``normalise``). ``None`` means absent.
-Enums are plain strings: the service adds values without notice.
+The base class and the declarations of tools are named here too, for whoever needs several of them.
+
+Source: protobuf ``Content`` and ``Part``; Live API reference.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import msgspec
+from duologue.wire.base import Duration, Empty, Int64, Struct, Timestamp, duration_ms, duration_s, int64
+from duologue.wire.tooling import FunctionDeclaration, Tool
 
 __all__ = [
     "Blob",
+    "BuiltinToolCall",
+    "BuiltinToolResponse",
+    "CodeExecutionResult",
     "Content",
     "Duration",
+    "Empty",
+    "ExecutableCode",
     "FileData",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
+    "FunctionResponsePart",
     "Int64",
     "Part",
+    "PartMediaResolution",
     "Struct",
+    "Timestamp",
     "Tool",
+    "Transcription",
+    "VideoMetadata",
+    "VoiceConsentSignature",
+    "WordInfo",
     "duration_ms",
     "duration_s",
     "int64",
 ]
-
-Int64 = int | str
-"""A protobuf int64: JSON carries it as a number or as a string."""
-
-Duration = str
-"""A protobuf Duration in JSON: seconds with an ``s`` behind, e.g. ``"9.5s"``."""
-
-
-class Struct(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
-):
-    """Base of every wire struct: frozen, camelCase on the wire, absent when at its default."""
 
 
 class Blob(Struct, frozen=True, kw_only=True):
@@ -66,6 +66,13 @@ class FunctionCall(Struct, frozen=True, kw_only=True):
     args: dict[str, Any] | None = None
 
 
+class FunctionResponsePart(Struct, frozen=True, kw_only=True):
+    """A picture or another file in the answer to a call."""
+
+    inline_data: Blob | None = None
+    file_data: FileData | None = None
+
+
 class FunctionResponse(Struct, frozen=True, kw_only=True):
     """The answer to a call. ``scheduling`` and ``will_continue`` are for NON_BLOCKING calls only."""
 
@@ -74,11 +81,87 @@ class FunctionResponse(Struct, frozen=True, kw_only=True):
     response: dict[str, Any] | None = None
     scheduling: str | None = None
     will_continue: bool | None = None
-    parts: list[dict[str, Any]] | None = None
+    parts: list[FunctionResponsePart] | None = None
+
+
+class ExecutableCode(Struct, frozen=True, kw_only=True):
+    """A program the model wrote for its own code tool."""
+
+    id: str | None = None
+    language: str | None = None
+    code: str | None = None
+
+
+class CodeExecutionResult(Struct, frozen=True, kw_only=True):
+    """What that program printed, and whether it ended well."""
+
+    id: str | None = None
+    outcome: str | None = None
+    output: str | None = None
+
+
+class VideoMetadata(Struct, frozen=True, kw_only=True):
+    """Which stretch of a video is meant, and how many frames a second of it."""
+
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+    fps: float | None = None
+
+
+class WordInfo(Struct, frozen=True, kw_only=True):
+    """One word and when it was said, where word timestamps were asked for."""
+
+    word: str | None = None
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+
+
+class Transcription(Struct, frozen=True, kw_only=True):
+    """A fragment of what was said. The leading blank belongs to the fragment."""
+
+    text: str | None = None
+    finished: bool | None = None
+    language_code: str | None = None
+    speaker_label: str | None = None
+    words: list[WordInfo] | None = None
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+
+
+class BuiltinToolCall(Struct, frozen=True, kw_only=True):
+    """A call that the service makes itself, of one of Google's own tools."""
+
+    id: str | None = None
+    tool_type: str | None = None
+    args: dict[str, Any] | None = None
+
+
+class BuiltinToolResponse(Struct, frozen=True, kw_only=True):
+    """What such a call gave."""
+
+    id: str | None = None
+    tool_type: str | None = None
+    response: dict[str, Any] | None = None
+
+
+class PartMediaResolution(Struct, frozen=True, kw_only=True):
+    """How finely one picture is looked at."""
+
+    level: str | None = None
+    num_tokens: int | None = None
+
+
+class VoiceConsentSignature(Struct, frozen=True, kw_only=True):
+    """Proof that the owner of a cloned voice agreed; handed out once, given back from then on."""
+
+    signature: str | None = None
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """One piece of content: exactly one of its kinds, plus the ``thought`` marker."""
+    """One piece of content: exactly one of its kinds, plus what is said about it.
+
+    The order is that of decoding: msgspec looks for a field from where the last one stood.
+    """
 
     text: str | None = None
     inline_data: Blob | None = None
@@ -87,9 +170,13 @@ class Part(Struct, frozen=True, kw_only=True):
     file_data: FileData | None = None
     function_call: FunctionCall | None = None
     function_response: FunctionResponse | None = None
-    executable_code: dict[str, Any] | None = None
-    code_execution_result: dict[str, Any] | None = None
-    video_metadata: dict[str, Any] | None = None
+    executable_code: ExecutableCode | None = None
+    code_execution_result: CodeExecutionResult | None = None
+    audio_transcription: Transcription | None = None
+    tool_call: BuiltinToolCall | None = None
+    tool_response: BuiltinToolResponse | None = None
+    video_metadata: VideoMetadata | None = None
+    media_resolution: PartMediaResolution | None = None
     part_metadata: dict[str, Any] | None = None
 
 
@@ -98,60 +185,3 @@ class Content(Struct, frozen=True, kw_only=True):
 
     parts: list[Part] | None = None
     role: str | None = None
-
-
-class FunctionDeclaration(Struct, frozen=True, kw_only=True):
-    """A function the model may call. ``parameters`` is Google's own schema dialect."""
-
-    name: str = ""
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    parameters_json_schema: Any = None
-    response: dict[str, Any] | None = None
-    response_json_schema: Any = None
-    behavior: str | None = None
-
-
-class Tool(Struct, frozen=True, kw_only=True):
-    """One entry of ``setup.tools``: function declarations or one of Google's own tools."""
-
-    function_declarations: list[FunctionDeclaration] | None = None
-    google_search: dict[str, Any] | None = None
-    google_search_retrieval: dict[str, Any] | None = None
-    code_execution: dict[str, Any] | None = None
-    url_context: dict[str, Any] | None = None
-    google_maps: dict[str, Any] | None = None
-    computer_use: dict[str, Any] | None = None
-    file_search: dict[str, Any] | None = None
-    mcp_servers: list[dict[str, Any]] | None = None
-    retrieval: dict[str, Any] | None = None
-    enterprise_web_search: dict[str, Any] | None = None
-    parallel_ai_search: dict[str, Any] | None = None
-    exa_ai_search: dict[str, Any] | None = None
-
-
-def int64(value: Int64 | None) -> int | None:
-    """Return the number behind a JSON int64, None for absent or for what is no number."""
-    if value is None or isinstance(value, int):
-        return value
-    try:
-        return int(value)
-    except ValueError:
-        return None
-
-
-def duration_s(value: Duration | None) -> float | None:
-    """Return the seconds of ``"9.5s"``, None for absent or for what is no duration."""
-    if not value or not value.endswith("s"):
-        return None
-    try:
-        seconds = float(value[:-1])
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) else None
-
-
-def duration_ms(value: Duration | None) -> int | None:
-    """Return ``duration_s`` in whole milliseconds."""
-    seconds = duration_s(value)
-    return None if seconds is None else round(seconds * 1000)

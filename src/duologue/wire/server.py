@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from duologue.wire.content import Content, Duration, FunctionCall, Int64, Struct
+from duologue.wire.base import Duration, Int64, Struct
+from duologue.wire.content import Content, FunctionCall, Transcription, VoiceConsentSignature
+from duologue.wire.grounding import GroundingMetadata, UrlContextMetadata
 
 __all__ = [
+    "ErrorStatus",
     "GoAway",
     "ModalityTokenCount",
     "ServerContent",
@@ -29,19 +32,7 @@ class SetupComplete(Struct, frozen=True, kw_only=True):
     """The answer to ``setup``: empty on the Developer API, with an id on Vertex."""
 
     session_id: str | None = None
-    voice_consent_signature: dict[str, Any] | None = None
-
-
-class Transcription(Struct, frozen=True, kw_only=True):
-    """A fragment of what was said. The leading blank belongs to the fragment."""
-
-    text: str | None = None
-    finished: bool | None = None
-    language_code: str | None = None
-    speaker_label: str | None = None
-    words: list[dict[str, Any]] | None = None
-    start_offset: Duration | None = None
-    end_offset: Duration | None = None
+    voice_consent_signature: VoiceConsentSignature | None = None
 
 
 class ServerContent(Struct, frozen=True, kw_only=True):
@@ -57,8 +48,8 @@ class ServerContent(Struct, frozen=True, kw_only=True):
     input_transcription: Transcription | None = None
     output_transcription: Transcription | None = None
     interim_input_transcription: Transcription | None = None
-    grounding_metadata: dict[str, Any] | None = None
-    url_context_metadata: dict[str, Any] | None = None
+    grounding_metadata: GroundingMetadata | None = None
+    url_context_metadata: UrlContextMetadata | None = None
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
@@ -126,6 +117,18 @@ class UsageMetadata(Struct, frozen=True, kw_only=True):
     traffic_type: str | None = None
 
 
+class ErrorStatus(Struct, frozen=True, kw_only=True):
+    """An error said in a message instead of a close frame, wrapped or bare; practically unseen.
+
+    ``details`` are of any kind: each names its type itself.
+    """
+
+    code: Int64 | None = None
+    message: str | None = None
+    status: str | None = None
+    details: list[Any] | None = None
+
+
 class ServerMessage(Struct, frozen=True, kw_only=True):
     """One frame from the service."""
 
@@ -139,4 +142,4 @@ class ServerMessage(Struct, frozen=True, kw_only=True):
     voice_activity_detection_signal: VoiceActivityDetectionSignal | None = None
     usage_metadata: UsageMetadata | None = None
     interaction_status: str | None = None
-    error: dict[str, Any] | None = None
+    error: ErrorStatus | None = None
