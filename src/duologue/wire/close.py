@@ -1,65 +1,72 @@
-"""What a close means: code and reason text together, never the number alone.
+"""What the end of a link means: code and reason text together, never the number alone.
 
-Source: the table of close codes seen in the field (docs/quirks.md, Q-close).
+The service has almost no error messages: it closes with 1007, 1008 or 1011, and one number stands for a
+wrong key, an unknown field and a full context alike. What has been seen stands in ``close_table``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-__all__ = ["CloseKind", "Verdict", "classify"]
+from duologue.wire.close_table import QUOTA_WAIT_S, ROWS, CloseKind, Initiator, Verdict
 
-CloseKind = Literal[
-    "auth", "config", "model", "handle", "quota", "transient", "lifetime", "protocol", "ended"
-]
+if TYPE_CHECKING:
+    from duologue.errors import Phase
 
+__all__ = ["MAX_REASON_BYTES", "QUOTA_WAIT_S", "CloseKind", "Initiator", "Verdict", "classify"]
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What kind of close it was and whether trying again can help."""
-
-    kind: CloseKind
-    retry: bool
+MAX_REASON_BYTES = 123
+"""A close frame holds 125 bytes, two of them the code: longer reasons are cut, in the middle of a word."""
+_SHORTEST_TAIL = 10  # characters of a phrase cut off at the end of a reason: one more than any two share
+_CUT_BYTES = MAX_REASON_BYTES - 3  # a cut between characters leaves up to three bytes unused
 
 
-# (code, a part of the reason in lower case, verdict); the first row that fits decides.
-_ROWS: tuple[tuple[int, str, Verdict], ...] = (
-    (1007, "api key", Verdict("auth", retry=False)),
-    (1007, "invalid session handle", Verdict("handle", retry=True)),
-    (1007, "setup must be the first", Verdict("protocol", retry=False)),
-    (1007, "user location is not supported", Verdict("config", retry=False)),
-    (1007, "", Verdict("config", retry=False)),
-    (1008, "unregistered callers", Verdict("auth", retry=False)),
-    (1008, "invalid authentication credentials", Verdict("auth", retry=False)),
-    (1008, "permission denied", Verdict("auth", retry=False)),
-    (1008, "api key", Verdict("auth", retry=False)),
-    (1008, "is not found for api version", Verdict("model", retry=False)),
-    (1008, "publisher model", Verdict("model", retry=False)),
-    (1008, "session not found", Verdict("handle", retry=True)),
-    (1008, "requested entity was not found", Verdict("handle", retry=True)),
-    (1008, "operation was aborted", Verdict("lifetime", retry=True)),
-    (1008, "goaway", Verdict("lifetime", retry=True)),
-    (1008, "", Verdict("transient", retry=True)),
-    (1011, "token has been used", Verdict("auth", retry=False)),
-    (1011, "quota", Verdict("quota", retry=True)),
-    (1011, "resource has been exhausted", Verdict("quota", retry=True)),
-    (1011, "deadline", Verdict("lifetime", retry=True)),
-    (1000, "", Verdict("ended", retry=False)),
-    (1005, "", Verdict("ended", retry=False)),
-    (1009, "", Verdict("protocol", retry=False)),
-)
+def classify(
+    code: int | None,
+    reason: str | None,
+    *,
+    phase: Phase = "ready",
+    initiated_by: Initiator = "service",
+    handle_used: bool = False,
+    repeats: int = 0,
+) -> Verdict:
+    """Judge the end of a link, or of the attempt to make one. Never raises; knows no clock and keeps nothing.
 
-
-def classify(code: int | None, reason: str) -> Verdict:
-    """Judge a close.
+    Does not decide that a normal close in the middle of an answer is none: that takes the conversation
+    (``core.verdict``). Does not limit how often one retries: that is the caller's deadline.
 
     Args:
-        code: The close code, or None when the link ended without any.
-        reason: The peer's words, matched without regard to case.
+        code: The close code; below 1000 the HTTP status of a refused upgrade; None when there was neither.
+        reason: The peer's words, matched without regard to case, as far as a close frame holds them (123
+            bytes); a phrase that is cut off there is known by its first 10 characters.
+        phase: Where the link was: everything before "ready" counts as opening; "closing" means that we were
+            ending it.
+        initiated_by: Who ended it; our own library's codes are not the service's.
+        handle_used: Whether this link was to resume a session.
+        repeats: How many ends with the same ``cause`` came directly before, without a stretch of health
+            (10 s and more) between: the second in a row has 1.
+
+    Source:
+        ``close_table.ROWS``, each with its own; docs/quirks.md, Q-close.
     """
-    words = reason.lower()
-    for row_code, part, verdict in _ROWS:
-        if code == row_code and part in words:
-            return verdict
-    return Verdict("transient", retry=True)
+    data = (reason or "").encode("utf-8", "replace")
+    words = data[:MAX_REASON_BYTES].decode("utf-8", "ignore").lower()
+    cut = len(data) >= _CUT_BYTES
+    return next(  # the last row of the table fits everything
+        row.verdict
+        for row in ROWS
+        if (row.codes is None or code in row.codes)
+        and row.by in (None, initiated_by)
+        and (not row.phases or phase in row.phases)
+        and row.with_handle in (None, handle_used)
+        and not (row.first and repeats > 0)
+        and (not row.words or _says(words, row.words, cut=cut))
+    )
+
+
+def _says(words: str, phrases: tuple[str, ...], *, cut: bool) -> bool:
+    if any(phrase in words for phrase in phrases):
+        return True
+    return cut and any(
+        words.endswith(phrase[:length]) for phrase in phrases for length in range(_SHORTEST_TAIL, len(phrase))
+    )
