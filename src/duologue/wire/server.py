@@ -143,3 +143,16 @@ class ServerMessage(Struct, frozen=True, kw_only=True):
     usage_metadata: UsageMetadata | None = None
     interaction_status: str | None = None
     error: ErrorStatus | None = None
+
+    # The same error without its wrapper, the other form google-genai is prepared for.
+    code: Int64 | None = None
+    message: str | None = None
+    status: str | None = None
+    details: list[Any] | None = None
+
+    @property
+    def reported_error(self) -> ErrorStatus | None:
+        """The error in either form, None when the message is not about one."""
+        if self.error is not None or (self.code is None and self.message is None and self.status is None):
+            return self.error
+        return ErrorStatus(code=self.code, message=self.message, status=self.status, details=self.details)
