@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from duologue import tokens as tokens
     from duologue.audio import EchoGuard as EchoGuard
     from duologue.audio import Microphone as Microphone
     from duologue.audio import NullSink as NullSink
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from duologue.transport import LLMTransport as LLMTransport
 
 _HOMES: dict[str, tuple[str, ...]] = {
+    "duologue": ("tokens",),  # a module of its own
     "duologue.audio": ("EchoGuard", "Microphone", "NullSink", "Speaker", "WavFile"),
     "duologue.config": ("ChatContext", "ChatMessage", "LiveConfig", "SessionOptions"),
     "duologue.emulator": ("Emulator",),
@@ -106,7 +108,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'duologue' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
+    value = import_module(f"{home}.{name}") if home == __name__ else getattr(import_module(home), name)
     globals()[name] = value
     return value
 

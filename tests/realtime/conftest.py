@@ -15,7 +15,7 @@ from duologue.emulator import Emulator
 from duologue.emulator.ears.energy import EnergyEars
 from duologue.emulator.protocols import Call, Prompt, Reply
 from duologue.emulator.voice.tone import ToneVoice
-from duologue.io.auth import API_KEY_VARIABLES, API_VERSION_VARIABLE, BACKEND_VARIABLES, BASE_URL_VARIABLE
+from duologue.io.auth import VARIABLES
 from duologue.io.ws import available_libraries
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def profile(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def clean(nothing_is_left: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No task is left; no key of this machine's is used."""
-    for name in (*API_KEY_VARIABLES, *BACKEND_VARIABLES, BASE_URL_VARIABLE, API_VERSION_VARIABLE):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 

@@ -21,14 +21,15 @@ from duologue import (
     connect,
 )
 from duologue.errors import AuthError, ConfigError, SessionClosed, Unsupported
+from duologue.wire.profiles import DEFAULT_VERTEX_MODEL
 
 
 def header_of(model: RealtimeModel, name: str = "x-goog-api-key") -> str:
-    return model.session()._endpoint.headers[name]
+    return asyncio.run(model.session()._address.endpoint()).headers[name]
 
 
 def url_of(model: RealtimeModel) -> str:
-    return model.session()._endpoint.url
+    return asyncio.run(model.session()._address.endpoint()).url
 
 
 # --- keys and addresses ----------------------------------------------------------------------------------------------
@@ -85,17 +86,35 @@ def test_api_versions_in_their_order_of_precedence(monkeypatch: pytest.MonkeyPat
     assert ".v1beta." in url_of(RealtimeModel(api_key="k", config={**options, "api_version": "v1beta"}))
 
 
-def test_what_the_environment_means_for_vertex_is_not_sent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_may_ask_for_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "True")
-    with pytest.raises(Unsupported, match="GOOGLE_GENAI_USE_VERTEXAI asks for Vertex AI"):
-        RealtimeModel(api_key="k").session()
-    RealtimeModel(api_key="k", vertexai=False).session()
-    RealtimeModel(api_key="k", base_url="http://127.0.0.1:1").session()
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://gemini.example")  # of the other backend
+    model = RealtimeModel(api_key="k")
+    assert (model.model, model.profile.backend) == (DEFAULT_VERTEX_MODEL, "vertex")
+    assert url_of(model) == (
+        "wss://aiplatform.googleapis.com/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
+    )
+    assert url_of(RealtimeModel(api_key="k", vertexai=False)).startswith("wss://gemini.example/")
     monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "0")  # set, so it decides
-    RealtimeModel(api_key="k").session()
+    assert RealtimeModel(api_key="k").profile.backend == "developer"
     monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "1")
-    with pytest.raises(Unsupported, match="GOOGLE_GENAI_USE_ENTERPRISE"):
-        connect(api_key="k")
+    assert connect(api_key="k").profile.backend == "vertex"
+
+
+def test_a_model_is_called_by_its_place_where_an_account_pays() -> None:
+    def name_of(**options: Any) -> Any:
+        return RealtimeModel(vertexai=True, **options).session()._core._plan.setup["model"]
+
+    name = f"publishers/google/models/{DEFAULT_VERTEX_MODEL}"
+    assert name_of(api_key="k") == name
+    assert name_of(project="p", location="us-central1") == f"projects/p/locations/us-central1/{name}"
+    assert name_of(project="p") == f"projects/p/locations/global/{name}"
+
+
+def test_what_a_token_may_be_locked_to() -> None:
+    setup = RealtimeModel(instructions="Be brief.", voice="Kore").setup()
+    assert setup["model"] == "models/gemini-3.8-live"
+    assert setup["generationConfig"]["responseModalities"] == ["AUDIO"]
 
 
 @pytest.mark.parametrize(
@@ -136,8 +155,10 @@ def test_headers_of_ones_own_but_not_in_the_keys_place() -> None:
 @pytest.mark.parametrize(
     ("options", "kind", "words"),
     [
-        ({"vertexai": True}, Unsupported, "Vertex AI"),
-        ({"project": "p"}, Unsupported, "Vertex AI"),
+        ({"project": "p"}, ConfigError, "pass vertexai=True"),
+        ({"location": "eu"}, ConfigError, "pass vertexai=True"),
+        ({"credentials": object()}, ConfigError, "give one of them"),
+        ({"vertexai": True, "model": "gemini-3.8-live"}, ConfigError, "pass vertexai=False"),
         ({"config": {"colour": "teal"}}, ConfigError, "no option 'colour'"),
         ({"config": 7}, ConfigError, "config is a int"),
         ({"config": {"response_modalities": ["TEXT"]}}, Unsupported, "exactly one of AUDIO"),

@@ -52,7 +52,8 @@ async def test_no_secret_is_logged_or_shown(
             async for event in events:
                 note(event)
                 seen.append(shown(getattr(event, "error", None)))
-            seen += [repr(call), str(call), repr(call.chat_ctx), repr(call.counters), repr(call._endpoint)]
+            seen += [repr(call), str(call), repr(call.chat_ctx), repr(call.counters)]
+            seen += [repr(call._address.account), repr(await call._address.endpoint())]
             with pytest.raises(DuologueError) as late:
                 await call.send_text("late")
             seen.append(shown(late.value))

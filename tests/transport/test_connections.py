@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.io.accounts import token_server
 from tests.transport.conftest import MODELS, Service, Told, content, sound
 
 from duologue.config import LiveConfig, SessionOptions
-from duologue.errors import AuthError, ConfigError, ConnectError, ReplyTimeout, SessionClosed, Unsupported
+from duologue.errors import AuthError, ConfigError, ConnectError, ReplyTimeout, SessionClosed
 from duologue.transport import (
     ApiKeyAuth,
     CompressionConfig,
@@ -37,9 +38,11 @@ from duologue.transport import (
 from duologue.transport.connection import Connection
 from duologue.transport.replay import as_turns, replay_turns
 from duologue.wire import profiles
+from duologue.wire.profiles import DEFAULT_VERTEX_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from duologue.io.memory import MemoryLink
     from duologue.wire.endpoint import Endpoint
@@ -151,12 +154,7 @@ async def test_connect_takes_what_every_provider_takes(make: Make, service: Serv
 @pytest.mark.parametrize(
     ("config", "error", "words"),
     [
-        (LLMTransportConfig(auth=ServiceAccountAuth("p")), Unsupported, "ServiceAccountAuth"),
-        (
-            LLMTransportConfig(auth=TokenProviderAuth(lambda: asyncio.sleep(0, "t"))),
-            Unsupported,
-            "TokenProvider",
-        ),
+        (LLMTransportConfig(auth=ServiceAccountAuth("p")), ConfigError, "belongs to the Gemini Developer"),
         (LLMTransportConfig(provider_options={"truncation": 1}), ConfigError, "'truncation'"),
         (
             LLMTransportConfig(provider_options={"compression_config": {"size": 1}}),
@@ -174,6 +172,63 @@ async def test_what_connect_cannot_do_is_refused_and_changes_nothing(
     assert not service.links
     await transport.connect()
     assert "systemInstruction" not in service.setups[-1]
+
+
+async def test_a_token_provider_is_asked_before_every_link(make: Make, service: Service) -> None:
+    tokens = iter(["auth_tokens/first", "auth_tokens/second", "AIza-a-key"])
+
+    async def get_token() -> str:
+        return next(tokens)
+
+    transport = make()
+    await transport.connect(LLMTransportConfig(auth=TokenProviderAuth(get_token)))
+    await transport.reconnect()
+    await transport.reconnect()
+    first, second, third = service.endpoints
+    assert first.url.endswith(".BidiGenerateContentConstrained")
+    assert dict(first.headers) == {"Authorization": "Token auth_tokens/first"}
+    assert dict(second.headers) == {"Authorization": "Token auth_tokens/second"}
+    assert third.url.endswith(".BidiGenerateContent")
+    assert dict(third.headers) == {"x-goog-api-key": "AIza-a-key"}
+    await transport.disconnect()
+    await transport.connect(LLMTransportConfig(auth=ApiKeyAuth("another-key")))
+    assert dict(service.endpoints[-1].headers) == {"x-goog-api-key": "another-key"}
+
+
+@pytest.mark.parametrize(
+    ("get_token", "error", "words"),
+    [
+        (lambda: asyncio.sleep(0, ""), AuthError, "no token but a str"),
+        (lambda: asyncio.sleep(0, None), AuthError, "no token but a NoneType"),
+        (lambda: fail(OSError("canary-in-a-url")), ConnectError, r"failed \(OSError\)"),
+    ],
+)
+async def test_a_token_provider_that_fails(
+    make: Make, service: Service, get_token: Any, error: type[ConnectError], words: str
+) -> None:
+    transport = make()
+    with pytest.raises(error, match=words) as caught:
+        await transport.connect(LLMTransportConfig(auth=TokenProviderAuth(get_token)))
+    assert "canary" not in str(caught.value)
+    assert not service.links
+
+
+async def test_an_account_of_a_project_means_vertex(
+    make: Make, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_LOCATION", raising=False)
+    transport = make(model=None, api_key="k")
+    with token_server() as server:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(server.write(tmp_path)))
+        await transport.connect(LLMTransportConfig(auth=ServiceAccountAuth("p", "europe-west4")))
+    assert service.endpoints[-1].url.startswith("wss://europe-west4-aiplatform.googleapis.com/")
+    assert dict(service.endpoints[-1].headers) == {"Authorization": "Bearer ya29.canary-1"}
+    model = service.setups[-1]["model"]
+    assert model == f"projects/p/locations/europe-west4/publishers/google/models/{DEFAULT_VERTEX_MODEL}"
+
+
+async def fail(error: Exception) -> str:
+    raise error
 
 
 async def test_a_model_that_would_change_the_capabilities_is_refused(
@@ -421,6 +476,24 @@ async def test_pending_results_are_told_as_text(make: Make, service: Service) ->
     assert not any("toolResponse" in message for message in service.sent)
     with pytest.raises(ConfigError, match="no tool call with the id 'open'"):
         transport.send_tool_result(ToolCallResult("open", "f", 1))
+
+
+async def test_pending_results_are_told_in_words_where_a_resumed_conversation_takes_no_turns(
+    make: Make, service: Service
+) -> None:
+    """Q-content-once."""
+    transport = make(model="gemini-3.1-flash-live-preview")
+    await transport.connect()
+    await service.say({"toolCall": {"functionCalls": [{"id": "open", "name": "f", "args": {}}]}}, HANDLE)
+    done = PendingToolCall(id="done", name="g", status="completed", result={"x": 1})
+    await transport.reconnect(ReconnectState(pending_tool_calls=(done,)))
+    transport.send_tool_result(ToolCallResult("open", "f", 1))
+    told = await service.heard("realtimeInput", 2)
+    assert [message["text"] for message in told] == [
+        '[Result of g: {"x": 1}]',
+        '[Result of f: {"result": 1}]',
+    ]
+    assert not any("clientContent" in message for message in service.sent)
 
 
 async def test_a_new_conversation_knows_no_calls_of_the_last(make: Make, service: Service) -> None:

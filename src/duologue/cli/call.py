@@ -55,6 +55,8 @@ class CallPlan:
     caller: CallerOptions = field(default_factory=CallerOptions)
     echo_guard: bool = True
     """With a microphone: keep it closed while the loudspeaker plays."""
+    record: Path | None = None
+    """The tape to be."""
 
 
 async def hold_call(plan: CallPlan, screen: Screen) -> None:
@@ -76,11 +78,12 @@ async def hold_call(plan: CallPlan, screen: Screen) -> None:
         if plan.local is not None:
             screen.status("starting the local emulator: it loads its ears and voice")
             emulator = await stack.enter_async_context(local_emulator(plan.local))
-            options |= {"api_key": "local", "base_url": emulator.url}
+            # Its own backend, whatever the environment says of Google's.
+            options |= {"vertexai": False} | options | {"api_key": "local", "base_url": emulator.url}
             os.environ.pop(API_VERSION_VARIABLE, None)  # it speaks of Google's service, not of ours
             where = "local emulator"
         model = RealtimeModel(**options)
-        call = _Call(plan, model.session(), screen, label=(model.model, where))
+        call = _Call(plan, model.session(record=plan.record), screen, label=(model.model, where))
         await call.run(lines)
 
 

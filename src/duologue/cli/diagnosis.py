@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
 }
 _REQUIRED = ("websockets", "msgspec", "pybase64", "docstring-parser")
+_KEY_FILE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+_GCLOUD_FILE = "application_default_credentials.json"
 _REACH_TIMEOUT_S = 3.0
 _LOOPBACK_TIMEOUT_S = 20.0
 
@@ -57,7 +60,7 @@ async def diagnose(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     Args:
         environ: Where keys and base URLs are looked for.
     """
-    quick = [*_python(), *_packages(), *_libraries(), *_keys(environ), *_base_urls(environ)]
+    quick = [*_python(), *_packages(), *_libraries(), *_credentials(environ), _proxy(environ)]
     slow = await asyncio.gather(_loopback(), _reach(environ))
     return [*quick, *_devices(), *_speech(), *slow]
 
@@ -114,33 +117,117 @@ def _libraries() -> list[Finding]:
     return [Finding("packages", "WebSocket library", "ok", found[0] + others, True)]
 
 
-def _keys(environ: Mapping[str, str]) -> list[Finding]:
-    from duologue.io.auth import API_KEY_VARIABLES
+def _credentials(environ: Mapping[str, str]) -> list[Finding]:
+    """Tell what a session without arguments would be paid with, and where it would go; by names alone."""
+    from duologue.io.auth import API_KEY_VARIABLES, find_account, find_backend
 
-    found = [name for name in API_KEY_VARIABLES if environ.get(name, "").strip()]
-    if not found:
+    backend, source = find_backend(None, environ)
+    called = "Vertex AI" if backend == "vertex" else "Gemini Developer API"
+    findings = [
+        Finding("keys", "backend", "ok", f"{called}, {f'as {source} says' if source else 'by default'}")
+    ]
+    try:
+        account = find_account(environ=environ)
+    except ConfigError:
         names = " nor ".join(API_KEY_VARIABLES)
-        return [Finding("keys", "API key", "missing", f"neither {names} is set; --local needs none")]
-    others = f"; {', '.join(found[1:])} is set too and not used" if found[1:] else ""
-    return [Finding("keys", "API key", "ok", f"from {found[0]}{others}")]
+        return [
+            *findings,
+            Finding("keys", "API key", "missing", f"neither {names} is set; --local needs none"),
+        ]
+    if account.key is not None:
+        others = [name for name in API_KEY_VARIABLES if environ.get(name, "").strip()]
+        others.remove(account.key.source)
+        unused = f"; {', '.join(others)} is set too and not used" if others else ""
+        findings.append(Finding("keys", "API key", "ok", f"from {account.key.source}{unused}"))
+    elif account.way == "oauth":
+        findings += _google_account(environ)
+    else:
+        findings.append(Finding("keys", "credentials", "ok", "none: the base URL is a gateway's"))
+    return [*findings, *_base_urls(environ)]
+
+
+def _google_account(environ: Mapping[str, str]) -> list[Finding]:
+    """Tell where the machine's credentials would be found; they are neither read nor tried."""
+    from duologue.io.adc import require_google_auth
+    from duologue.io.auth import LOCATION_VARIABLE, PROJECT_VARIABLE
+
+    named = [name for name in (PROJECT_VARIABLE, LOCATION_VARIABLE) if environ.get(name, "").strip()]
+    place = f"from {', '.join(named)}" if named else "the credentials' project, location global"
+    findings = [Finding("keys", "project and location", "ok", place)]
+    try:
+        require_google_auth()
+    except ConfigError as error:
+        return [*findings, Finding("keys", "credentials", "missing", str(error))]
+    path = environ.get(_KEY_FILE_VARIABLE, "").strip()
+    if path:
+        if Path(path).is_file():
+            return [*findings, Finding("keys", "credentials", "ok", f"from {_KEY_FILE_VARIABLE}")]
+        detail = f"{_KEY_FILE_VARIABLE} names a file that is not there"
+        return [*findings, Finding("keys", "credentials", "broken", detail, True)]
+    if _gcloud_login(environ).is_file():
+        return [*findings, Finding("keys", "credentials", "ok", "from gcloud's application default login")]
+    detail = "no key file and no gcloud login; on Google's machines their own account is used"
+    return [*findings, Finding("keys", "credentials", "missing", detail)]
+
+
+def _gcloud_login(environ: Mapping[str, str]) -> Path:
+    """Return where ``gcloud auth application-default login`` leaves its file."""
+    folder = environ.get("CLOUDSDK_CONFIG", "").strip()
+    if folder:
+        return Path(folder) / _GCLOUD_FILE
+    if os.name == "nt":
+        return Path(environ.get("APPDATA", "C:/")) / "gcloud" / _GCLOUD_FILE
+    return Path.home() / ".config" / "gcloud" / _GCLOUD_FILE
 
 
 def _base_urls(environ: Mapping[str, str]) -> list[Finding]:
-    from duologue.io.auth import BASE_URL_VARIABLE, find_base_url
+    from duologue.io.auth import BASE_URL_VARIABLES, find_backend
     from duologue.wire.endpoint import developer_endpoint
 
+    backend, _ = find_backend(None, environ)
     findings: list[Finding] = []
-    base_url, _ = find_base_url(None, environ)
-    if base_url is not None:
+    for owner, variable in BASE_URL_VARIABLES.items():
+        base_url = environ.get(variable, "").strip()
+        if not base_url:
+            continue
+        if owner != backend:
+            findings.append(Finding("keys", variable, "ok", "set, and not used with this backend"))
+            continue
         try:
             host = developer_endpoint(api_key="none", base_url=base_url).host
         except ConfigError as error:
-            findings.append(Finding("keys", BASE_URL_VARIABLE, "broken", str(error), True))
+            findings.append(Finding("keys", variable, "broken", str(error), True))
         else:
-            findings.append(Finding("keys", BASE_URL_VARIABLE, "ok", f"sessions go to {host}"))
-    if environ.get("GOOGLE_VERTEX_BASE_URL", "").strip():
-        findings.append(Finding("keys", "GOOGLE_VERTEX_BASE_URL", "ok", "set; not used without Vertex AI"))
+            findings.append(Finding("keys", variable, "ok", f"sessions go to {host}"))
     return findings
+
+
+def _service_host(environ: Mapping[str, str]) -> tuple[str, int, bool]:
+    """Return host, port and whether it is encrypted, of where a session without arguments would go."""
+    from duologue.io.auth import LOCATION_VARIABLE, find_backend, find_base_url
+    from duologue.wire.endpoint import DEVELOPER_BASE_URL, vertex_base_url
+
+    backend, _ = find_backend(None, environ)
+    base_url, _ = find_base_url(None, environ, backend)
+    if base_url is None and backend == "vertex":
+        base_url = vertex_base_url(environ.get(LOCATION_VARIABLE, "").strip() or None)
+    url = urlsplit(base_url or DEVELOPER_BASE_URL)
+    secure = url.scheme in ("https", "wss")
+    return url.hostname or "", url.port or (443 if secure else 80), secure
+
+
+def _proxy(environ: Mapping[str, str]) -> Finding:
+    """Tell which proxy the process's own environment names for the service."""
+    from duologue.io.proxy import find_proxy
+
+    try:
+        host, port, secure = _service_host(environ)
+        proxy = find_proxy(host, port, secure=secure)
+    except (ConfigError, ValueError) as error:
+        return Finding("service", "proxy", "broken", str(error), isinstance(error, ConfigError))
+    if proxy is None:
+        return Finding("service", "proxy", "ok", "none")
+    return Finding("service", "proxy", "ok", f"{proxy.where}, from {proxy.source}")
 
 
 def _devices() -> list[Finding]:
@@ -204,7 +291,7 @@ async def _one_turn() -> str:
 
     async with Emulator(tls=True, voice="tone", ears="energy") as emulator:
         transport = WebSocketTransport(ssl_context=ssl.create_default_context(cafile=emulator.ca_file))
-        model = RealtimeModel(api_key="doctor", base_url=emulator.url)
+        model = RealtimeModel(api_key="doctor", base_url=emulator.url, vertexai=False)
         began_at = time.monotonic()
         async with model.session(transport=transport) as session:
             ready_at = time.monotonic()
@@ -223,20 +310,16 @@ async def _one_turn() -> str:
 
 
 async def _reach(environ: Mapping[str, str]) -> Finding:
-    """Try the service's name and port; being offline is no fault."""
-    from duologue.io.auth import find_base_url
-    from duologue.io.sockets import open_socket
-    from duologue.wire.endpoint import DEVELOPER_BASE_URL
+    """Try the service's name and port, through the proxy if there is one; being offline is no fault."""
+    from duologue.io.proxy import open_route
 
-    base_url, _ = find_base_url(None, environ)
     try:
-        url = urlsplit(base_url or DEVELOPER_BASE_URL)
-        host, port = url.hostname or "", url.port or (80 if url.scheme in ("http", "ws") else 443)
+        host, port, secure = _service_host(environ)
     except ValueError:
         return Finding("service", "host", "not reached", "the base URL cannot be read")
     began_at = time.monotonic()
     try:
-        sock = await open_socket(host, port, _REACH_TIMEOUT_S)
+        sock = await open_route(host, port, secure=secure, timeout_s=_REACH_TIMEOUT_S)
     except DuologueError as error:
         return Finding("service", host, "not reached", str(error))
     sock.close()

@@ -14,7 +14,7 @@ from duologue.cli.scene import Await, Say, Scene, SessionTable, Step, TypeText, 
 from duologue.cli.tools_file import load_tools
 from duologue.config import SessionOptions
 from duologue.errors import ConfigError
-from duologue.io.auth import find_api_key
+from duologue.io.auth import find_account
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,7 @@ class TalkOptions:
     inputs: tuple[Path, ...] = ()
     texts: tuple[str, ...] = ()
     scene: Path | None = None
+    record: Path | None = None
     tools: Path | None = None
     model: str | None = None
     profile: str | None = None
@@ -64,6 +65,7 @@ def make_plan(options: TalkOptions) -> CallPlan:
         numbered=options.scene is not None,
         caller=Scene(()).caller if scene is None else scene.caller,
         echo_guard=not options.headphones,
+        record=options.record,
     )
 
 
@@ -74,7 +76,7 @@ def _check_together(options: TalkOptions) -> None:
     for name in ("profile", "brain", "emulator_voice"):
         if getattr(options, name) is not None:
             raise ConfigError(f"--{name.replace('_', '-')} is about the emulator: it needs --local")
-    find_api_key(None)
+    find_account()
 
 
 def _scene(options: TalkOptions) -> Scene | None:

@@ -7,7 +7,7 @@ It is a function of what it was fed: the same journal gives the same events and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from duologue.config import ChatContext, ChatMessage, Scheduling, SessionOptions
@@ -17,7 +17,7 @@ from duologue.core.link import Link, link_machine
 from duologue.core.outlet import Frame, Notice, Outlet
 from duologue.core.uplink import Gate, Uplink
 from duologue.core.verdict import end_error, link_error, reported_error, scrubbed
-from duologue.errors import DuologueError, LinkLost, SessionClosed, SetupTimeout, Unsupported
+from duologue.errors import DuologueError, LinkLost, ProtocolError, SessionClosed, SetupTimeout, Unsupported
 from duologue.events import (
     Event,
     GoAway,
@@ -27,8 +27,9 @@ from duologue.events import (
     TokenUsage,
     ToolCall,
 )
-from duologue.wire.codec import encode
+from duologue.wire.codec import ServerDecoder, encode
 from duologue.wire.content import Content, duration_s
+from duologue.wire.setup import wire_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ class Session:
         self._plan = plan
         self._link = link_machine()
         self._out = Outlet()
+        self._decoder = ServerDecoder()
         self._setup_deadline_at: float | None = None
         self._handle_given = commands.handle_in(plan.setup)
         self._talk = Conversation(
@@ -141,6 +143,11 @@ class Session:
         """What was dropped, discarded or ignored so far, by name."""
         return self._out.counters
 
+    @property
+    def unknown_fields(self) -> int:
+        """How many fields the service sent that this package does not know."""
+        return sum(self._decoder.unknown.values())
+
     def set_interest(self, kinds: frozenset[type]) -> None:
         """Say which bulk events (``core.outlet.BULK``) anybody would read; others aren't built."""
         self._out.interest = kinds
@@ -150,6 +157,11 @@ class Session:
     def connect(self, now: float) -> None:  # noqa: ARG002 -- every input carries its time
         """The driver begins to make the link."""
         self._link.to(Link.CONNECTING)
+
+    def locate(self, project: str, location: str, now: float) -> None:  # noqa: ARG002
+        """The project is learnt from the credentials: the model is named by it; before a link is open."""
+        name = wire_model(self._plan.setup["model"], "vertex", project=project, location=location)
+        self._plan = replace(self._plan, setup={**self._plan.setup, "model": name})
 
     def link_opened(self, now: float) -> None:
         """The WebSocket is up: the setup message goes out first."""
@@ -162,16 +174,18 @@ class Session:
         if self._link.state is Link.CLOSED:
             return
         lost = scrubbed(lost, (self.handle, self._handle_given))
+        resumed = self._handle_given is not None
         if self._link.state is Link.SETUP:
-            self._end(lost.code, lost.reason, link_error(lost), now)
+            self._end(lost.number, lost.reason, link_error(lost, handle_used=resumed), now)
         else:
             mid_answer = self._talk.turns.current is not None
-            self._end(lost.code, lost.reason, end_error(lost, mid_answer=mid_answer), now)
+            error = end_error(lost, mid_answer=mid_answer, handle_used=resumed)
+            self._end(lost.number, lost.reason, error, now)
 
     def fail(self, error: DuologueError, now: float) -> None:
         """The link could not be made, or the driver cannot go on; ``error`` says why."""
         if self._link.state is not Link.CLOSED:
-            self._end(error.code, error.reason, error, now)
+            self._end(error.number, error.reason, error, now)
 
     def close(self, now: float) -> None:
         """End the session in good order; from any state."""
@@ -196,6 +210,19 @@ class Session:
 
     # -- what the service says ----------------------------------------------------------------
 
+    def receive_frame(self, frame: bytes, now: float) -> None:
+        """Take what the link gave: its messages in order. What cannot be read is told, and spoils no other."""
+        try:
+            messages = self._decoder.decode(frame)
+        except ProtocolError as error:
+            self.report_error(error)
+            return
+        for message in messages:
+            try:
+                self.receive(message, now)
+            except ProtocolError as error:
+                self.report_error(error)
+
     def receive(self, message: ServerMessage, now: float) -> None:
         """Take one message; every key in it is honoured, in a fixed order (Q-many-keys)."""
         if self._link.state is Link.CLOSED:
@@ -207,8 +234,9 @@ class Session:
             self._set_gate()
         if message.go_away is not None:
             self._go_away(duration_s(message.go_away.time_left))
-        if message.error is not None:
-            self._out.emit(SessionError(reported_error(message.error, (self.handle, self._handle_given))))
+        error = message.reported_error
+        if error is not None:
+            self._out.emit(SessionError(reported_error(error, (self.handle, self._handle_given))))
 
     def _ready(self, service_id: str | None) -> None:
         if self._link.state is not Link.SETUP:
@@ -269,22 +297,22 @@ class Session:
         self._out.send(frame)
 
     def send_content(self, turns: Sequence[ChatMessage], now: float, *, turn_complete: bool) -> None:  # noqa: ARG002
-        """Append turns to the conversation; with ``turn_complete`` the model answers."""
-        self._require_live("send_content")
-        frame = commands.client_content(turns, turn_complete=turn_complete)
-        for turn in turns:
-            self._talk.transcript.note(turn.role, turn.text)
-        self._out.send(frame)
+        """Append turns to the conversation; with ``turn_complete`` the model answers (Q-content-once)."""
+        self._append("send_content", commands.said(turns), turn_complete)
 
     def send_turns(self, turns: Sequence[Content], now: float, *, turn_complete: bool) -> None:  # noqa: ARG002
         """Append contents as they are; their texts enter the conversation."""
-        self._require_live("send_turns")
-        frame = commands.contents(turns, turn_complete=turn_complete)
+        self._append("send_turns", turns, turn_complete)
+
+    def _append(self, command: str, turns: Sequence[Content], turn_complete: bool) -> None:
+        self._require_live(command)
+        begun = self._handle_given is not None or self._talk.turns.has_answered
+        commands.refuse_late_content(command, self._plan.profile, begun=begun)
+        self._out.send(commands.contents(turns, turn_complete=turn_complete))
         for turn in turns:
             text = "".join(part.text or "" for part in turn.parts or ())
             if text:
                 self._talk.transcript.note("model" if turn.role == "model" else "user", text)
-        self._out.send(frame)
 
     def generate_reply(self, instructions: str | None, timeout_s: float, now: float) -> int:
         """Ask the model to speak; return the id that ReplyStarted or ReplyFailed will carry."""
@@ -301,7 +329,7 @@ class Session:
         running = self._talk.turns.is_open
         silenced = self._talk.turns.interrupt(now, by="application")
         if silenced and running and self._plan.profile.interrupt == "client_content":
-            self._out.send(commands.client_content((), turn_complete=False))
+            self._out.send(commands.contents((), turn_complete=False))
 
     def tool_result(
         self,

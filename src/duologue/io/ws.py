@@ -14,12 +14,12 @@ import logging
 import ssl
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from duologue import __version__
-from duologue.errors import AuthError, ConfigError, ConnectError, LinkLost
-from duologue.io.sockets import give_up, open_socket
-from duologue.wire.endpoint import is_loopback
+from duologue.core.verdict import upgrade_error
+from duologue.errors import ConfigError, ConnectError, LinkLost
+from duologue.io.proxy import open_route
+from duologue.io.sockets import give_up
 from duologue.wire.scrub import scrub
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ Library = Literal["auto", "websockets", "picows"]
 _library_log = logging.getLogger("duologue.websockets")
 _library_log.setLevel(logging.WARNING)
 
-_REDIRECTS = range(300, 400)
-_REFUSED = (401, 403)
 _NO_STATUS = 1005
 _NO_CLOSE_FRAME = 1006
 _TOO_BIG = 1009
@@ -76,7 +74,7 @@ class WebSocketTransport:
             raise ConnectError(msg, phase="upgrade", retryable=True) from error
         except Exception as error:  # one mapping point for two libraries' exception trees
             raise _connect_error(error, module, endpoint) from _shown(error, endpoint)
-        return WebSocketLink(connection, module, options.close_timeout_s, tuple(endpoint.headers.values()))
+        return WebSocketLink(connection, module, options.close_timeout_s, endpoint.secrets)
 
     async def _open(self, module: ModuleType, endpoint: Endpoint, options: SessionOptions) -> Any:
         arguments: dict[str, Any] = {
@@ -90,21 +88,21 @@ class WebSocketTransport:
             "max_size": options.max_message_bytes,
             "max_queue": 64,
             "logger": _library_log,
+            "proxy": None,  # the socket leads through it already
         }
         if endpoint.secure:
             arguments["ssl"] = self._ssl_context or ssl.create_default_context()
             arguments["ssl_handshake_timeout"] = options.connect_timeout_s
         url = urlsplit(endpoint.url)
-        if not _proxied(url.scheme, url.hostname or ""):
-            port = url.port or (443 if endpoint.secure else 80)
-            arguments["sock"] = await open_socket(url.hostname or "", port, options.connect_timeout_s)
-            arguments["proxy"] = None
+        port = url.port or (443 if endpoint.secure else 80)
+        sock = await open_route(
+            url.hostname or "", port, secure=endpoint.secure, timeout_s=options.connect_timeout_s
+        )
         try:
             async with asyncio.timeout(options.connect_timeout_s + options.upgrade_timeout_s):
-                return await _connector(module)(endpoint.url, **arguments)
+                return await _connector(module)(endpoint.url, sock=sock, **arguments)
         except BaseException:
-            if "sock" in arguments:
-                await give_up(arguments["sock"])
+            await give_up(sock)
             raise
 
 
@@ -130,8 +128,15 @@ class WebSocketLink:
 
     async def receive(self) -> bytes | str:
         """Return the next message as bytes."""
+        return await self._receive(decode=False)
+
+    async def receive_framed(self) -> bytes | str:
+        """Return the next message as it was framed: a text frame as ``str``, a binary one as ``bytes``."""
+        return await self._receive(decode=None)
+
+    async def _receive(self, *, decode: bool | None) -> bytes | str:
         try:
-            message: bytes | str = await self._connection.recv(decode=False)
+            message: bytes | str = await self._connection.recv(decode=decode)
         except self._closed_error as error:
             raise _link_lost(error, self._secrets) from None
         except (OSError, EOFError) as error:
@@ -178,19 +183,10 @@ def _connector(module: ModuleType) -> Any:
     return Direct
 
 
-def _proxied(scheme: str, host: str) -> bool:
-    """Tell whether the environment names a proxy for this host; this machine is reached without one."""
-    if is_loopback(host):
-        return False
-    proxies = getproxies()
-    kinds = ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all")
-    return any(kind in proxies for kind in kinds) and not proxy_bypass(host)
-
-
 def _shown(error: Exception, endpoint: Endpoint) -> Exception | None:
     """Return the cause of an error, unless it quotes a secret that a traceback would then print."""
     said = str(error)
-    return error if scrub(said, endpoint.headers.values()) == said else None
+    return error if scrub(said, endpoint.secrets) == said else None
 
 
 def _link_lost(error: Exception, secrets: Iterable[str]) -> LinkLost:
@@ -213,12 +209,12 @@ def _link_lost(error: Exception, secrets: Iterable[str]) -> LinkLost:
 
 
 def _connect_error(error: Exception, module: ModuleType, endpoint: Endpoint) -> ConnectError | ConfigError:
-    where, said = endpoint.host, scrub(str(error), endpoint.headers.values())
+    where, said = endpoint.host, scrub(str(error), endpoint.secrets)
     if isinstance(error, (ConnectError, ConfigError)):
         return error
     status = _http_status(error)
     if status is not None:
-        return _status_error(status, where)
+        return upgrade_error(status, where)
     if isinstance(error, ssl.SSLError) or "SSL" in str(error):
         words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or said
         return ConnectError(f"TLS with {where} failed: {words}", phase="tls", reason=str(words))
@@ -237,13 +233,3 @@ def _http_status(error: Exception) -> int | None:
     response: Any = getattr(error, "response", None)
     status: Any = getattr(response, "status_code", None) or getattr(response, "status", None)
     return int(status) if status is not None else None
-
-
-def _status_error(status: int, where: str) -> ConnectError:
-    if status in _REDIRECTS:
-        msg = f"{where} answers with a redirect (HTTP {status}); redirects are refused, since they would carry the key along"
-        return ConnectError(msg, code=status, phase="upgrade")
-    if status in _REFUSED:
-        return AuthError(f"{where} refuses the credentials (HTTP {status})", code=status, phase="upgrade")
-    msg = f"{where} refuses the WebSocket upgrade (HTTP {status}): check base_url and api_version"
-    return ConnectError(msg, code=status, phase="upgrade", retryable=status >= 500)

@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from duologue.checks import check_value
 from duologue.config import ModelOptions, RealtimeCapabilities, SessionOptions
-from duologue.core.session import Session, SessionPlan
+from duologue.core.journal import make_session
+from duologue.core.session import SessionPlan
 from duologue.errors import Unsupported
-from duologue.io.address import find_endpoint
+from duologue.io.address import find_address
+from duologue.io.auth import check_account, find_backend
+from duologue.io.recorded import RecordedTransport
 from duologue.io.ws import WebSocketTransport
-from duologue.realtime.options import live_config
+from duologue.realtime.options import read_config
 from duologue.realtime.session import RealtimeSession
+from duologue.tape import recorder_for
 from duologue.tools import Registry, Runner
 from duologue.wire.overrides import merge_overrides
-from duologue.wire.profiles import DEFAULT_MODEL, profile_for
+from duologue.wire.profiles import DEFAULT_MODELS, profile_for
 from duologue.wire.setup import build_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from typing import Unpack
 
-    from duologue.config import Clock, LiveConfig
+    from duologue.config import Clock, LiveConfig, Recorder
+    from duologue.io.adc import GoogleAccount
+    from duologue.io.address import Address
     from duologue.io.transport import Transport
     from duologue.tools import FunctionTool
 
@@ -40,19 +47,24 @@ class RealtimeModel:
     its own copy of the options.
 
     Args:
-        model: Name of the model; None is the profile's recommended one.
+        model: Name of the model; None is the backend's recommended one.
         instructions: The system instruction.
         tools: Functions the model may call: ``@function_tool`` objects or plain functions.
         voice: Name of one of the service's voices.
         language: BCP-47 code; native-audio models choose the language themselves.
         temperature: 0..2; None lets the service choose.
-        api_key: None looks into ``GOOGLE_API_KEY``, then ``GEMINI_API_KEY``.
-        vertexai: Vertex AI; not in this version. None looks into ``GOOGLE_GENAI_USE_ENTERPRISE``, then
-            ``GOOGLE_GENAI_USE_VERTEXAI``.
-        project: Vertex AI's; not in this version.
-        location: Vertex AI's; not in this version.
-        credentials: Vertex AI's; not in this version.
-        base_url: Another host, ``http(s)://`` or ``ws(s)://``; None looks into ``GOOGLE_GEMINI_BASE_URL``.
+        api_key: A key, or an ephemeral token (``auth_tokens/...``). None looks into ``GOOGLE_API_KEY``, then
+            ``GEMINI_API_KEY``.
+        vertexai: Whether the model runs on Vertex AI. None looks into ``GOOGLE_GENAI_USE_ENTERPRISE``, then
+            ``GOOGLE_GENAI_USE_VERTEXAI``; without either it is the Developer API.
+        project: Of Vertex AI. None looks into ``GOOGLE_CLOUD_PROJECT``, then into the credentials.
+        location: Of Vertex AI, such as ``us-central1``, ``eu`` or ``global``. None looks into
+            ``GOOGLE_CLOUD_LOCATION``; without it, it is ``global``.
+        credentials: ``google.auth.credentials.Credentials`` for Vertex AI; None takes the machine's
+            (Application Default Credentials). Or an async function that returns a token for each link: an
+            ephemeral token of the Developer API, an access token of Vertex AI.
+        base_url: Another host, ``http(s)://`` or ``ws(s)://``; None looks into ``GOOGLE_GEMINI_BASE_URL``,
+            on Vertex AI into ``GOOGLE_VERTEX_BASE_URL``.
         allow_insecure: Permits an unencrypted link to another host than loopback.
         config: Every other option of the service.
         options: How this library behaves.
@@ -91,9 +103,10 @@ class RealtimeModel:
         check_value("vertexai", vertexai, bool | None)
         check_value("allow_insecure", allow_insecure, bool)
         check_value("options", options, SessionOptions)
-        _refuse_vertex(vertexai, project, location, credentials)
-        self.model = DEFAULT_MODEL if model is None else model
-        self.profile = profile_for(self.model)
+        backend, _ = find_backend(vertexai)
+        check_account(backend, api_key=api_key, project=project, location=location, credentials=credentials)
+        self.model = DEFAULT_MODELS[backend] if model is None else model
+        self.profile = profile_for(self.model, backend)
         if not self.profile.known:
             _log.warning("the model %r is not known; it is treated with the safest assumptions", self.model)
         self.label = f"duologue.RealtimeModel({self.model})"
@@ -101,15 +114,18 @@ class RealtimeModel:
             text_response_modality="TEXT" in self.profile.output_modalities
         )
         self._instructions = instructions
-        self._registry = Registry(tools)
+        self._config, functions = read_config(config)
+        self._registry = Registry([*Registry(tools), *functions])
         self._voice = voice
         self._language = language
         self._temperature = temperature
         self._api_key = api_key
-        self._vertexai = vertexai
+        self._project = project
+        self._location = location
+        self._credentials = credentials
+        self._google: GoogleAccount | None = None
         self._base_url = base_url
         self._allow_insecure = allow_insecure
-        self._config = live_config(config)
         if self._config.setup_overrides:
             _log.warning("setup_overrides: %s go out unchecked", ", ".join(self._config.setup_overrides))
         self._options = options
@@ -127,6 +143,7 @@ class RealtimeModel:
         turn_detection_disabled: bool = False,
         clock: Clock | None = None,
         transport: Transport | None = None,
+        record: str | Path | Recorder | None = None,
     ) -> RealtimeSession:
         """Return a session that is not connected yet.
 
@@ -137,50 +154,76 @@ class RealtimeModel:
                 ``start_user_activity`` and ``end_user_activity``.
             clock: Another time than the event loop's.
             transport: Another way to connect, such as ``duologue.testing.MemoryTransport``.
+            record: The path of a tape to be, which is created now; or another recorder. A tape holds what
+                is said and heard, and no key or handle.
 
         Raises:
-            ConfigError: No API key (names the variables), a base URL that cannot be used, or a handle or
-                id that is no text.
+            ConfigError: No API key (names the variables), a base URL that cannot be used, google-auth is
+                needed and missing, or a handle or id that is no text.
+            TapeError: The tape is there already or cannot be created.
         """
         check_value("session_id", session_id, str | None)
         manual = turn_detection_disabled or self._options.turn_detection == "manual"
-        endpoint = find_endpoint(
-            self._config,
-            api_key=self._api_key,
-            base_url=self._base_url,
-            allow_insecure=self._allow_insecure,
-            vertexai=self._vertexai,
-            default_version=self.profile.api_version_for(self._config),
-        )
+        address = self._address()
         plan = SessionPlan(
             session_id=session_id or uuid.uuid4().hex[:12],
-            setup=self._setup(handle=resume, manual=manual),
+            setup=self._setup(handle=resume, manual=manual, place=address.place),
             profile=self.profile,
             options=self._options,
             tool_response_scheduling=self._config.tool_response_scheduling,
             manual_activity=manual,
         )
+        recorder, link = recorder_for(record), transport or WebSocketTransport()
+        key = address.account.key
         session = RealtimeSession(
-            Session(plan),
+            make_session(plan, recorder, () if key is None else (key.value,)),
             session_id=plan.session_id,
-            endpoint=endpoint,
-            transport=transport or WebSocketTransport(),
+            address=address,
+            transport=link if recorder is None else RecordedTransport(link, recorder),
             options=self._options,
             profile=self.profile,
             capabilities=self.capabilities,
             tools=list(self._registry),
             runner=Runner(self._registry, default_timeout_s=self._options.tool_timeout_s),
             clock=clock,
+            recorder=recorder,
         )
         self._sessions.add(session)
         return session
+
+    def setup(self) -> Mapping[str, Any]:
+        """Return the content of the setup message a session of this model begins with.
+
+        On Vertex AI the model's name has its project only where that needs no credentials.
+        ``duologue.tokens.create`` takes it to lock a token to this model's options.
+        """
+        return self._setup(handle=None, manual=self._options.turn_detection == "manual")
 
     async def aclose(self) -> None:
         """Close every live session of this model; never raises."""
         for session in list(self._sessions):
             await session.aclose()
 
-    def _setup(self, *, handle: str | None, manual: bool) -> dict[str, Any]:
+    def _address(self) -> Address:
+        """Return where one session goes; all sessions of a model share a Google account's tokens."""
+        address = find_address(
+            self._config,
+            backend=self.profile.backend,
+            api_key=self._api_key,
+            project=self._project,
+            location=self._location,
+            credentials=self._credentials,
+            google=self._google,
+            base_url=self._base_url,
+            allow_insecure=self._allow_insecure,
+            default_version=self.profile.api_version_for(self._config),
+        )
+        self._google = address.google
+        return address
+
+    def _setup(
+        self, *, handle: str | None, manual: bool, place: tuple[str, str] | None = None
+    ) -> dict[str, Any]:
         if self._options.turn_detection == "local":
             raise Unsupported("turn_detection='local' is not in this version; use 'server' or 'manual'")
         setup = build_setup(
@@ -194,18 +237,10 @@ class RealtimeModel:
             temperature=self._temperature,
             handle=handle,
             manual_activity=manual,
+            project=place[0] if place else None,
+            location=place[1] if place else None,
         )
         return merge_overrides(setup, self._config.setup_overrides)
-
-
-def _refuse_vertex(
-    vertexai: bool | None, project: str | None, location: str | None, credentials: object | None
-) -> None:
-    if vertexai or project or location or credentials is not None:
-        raise Unsupported(
-            "Vertex AI (vertexai, project, location, credentials) is not in this version: "
-            "leave them unset and give an API key of the Gemini Developer API"
-        )
 
 
 def connect(**model_options: Unpack[ModelOptions]) -> RealtimeSession:

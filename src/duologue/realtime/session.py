@@ -19,7 +19,6 @@ from duologue.tools.results import tool_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from types import TracebackType
     from typing import Self
 
     from numpy import int16
@@ -32,16 +31,17 @@ if TYPE_CHECKING:
         ChatMessage,
         Clock,
         RealtimeCapabilities,
+        Recorder,
         Scheduling,
         SessionOptions,
         ToolRunner,
     )
     from duologue.core.session import Session
     from duologue.events import TokenUsage
+    from duologue.io.address import Address
     from duologue.io.transport import Transport
     from duologue.realtime.generation import Generation
     from duologue.tools import FunctionTool
-    from duologue.wire.endpoint import Endpoint
     from duologue.wire.profiles import ModelProfile
 
 __all__ = ["RealtimeSession"]
@@ -65,7 +65,7 @@ class RealtimeSession:
         core: Session,
         *,
         session_id: str,
-        endpoint: Endpoint,
+        address: Address,
         transport: Transport,
         options: SessionOptions,
         profile: ModelProfile,
@@ -73,17 +73,19 @@ class RealtimeSession:
         tools: Sequence[FunctionTool[..., Any]],
         runner: ToolRunner,
         clock: Clock | None,
+        recorder: Recorder | None,
     ) -> None:
         self.id = session_id
         self.profile = profile
         self.capabilities = capabilities
         self.tools: list[FunctionTool[..., Any]] = list(tools)
         self._core = core
-        self._endpoint = endpoint
+        self._address = address
         self._transport = transport
         self._options = options
         self._runner = runner
         self._clock = clock
+        self._recorder = recorder
         self._driver: Driver | None = None
         self._raw_sent = False
         self._fanout = Fanout(
@@ -109,13 +111,14 @@ class RealtimeSession:
         clock = self._clock or LoopClock()
         self._driver = Driver(
             self._core,
-            lambda: self._transport.connect(self._endpoint, self._options),
+            lambda: self._address.open(self._transport, self._options, self._core, clock),
             options=self._options,
             clock=clock,
             deliver=self._fanout.deliver,
             notify=self._replies.notified,
             runner=self._runner,
             owner=self,
+            recorder=self._recorder,
         )
         try:
             await self._driver.start()
@@ -125,12 +128,7 @@ class RealtimeSession:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the session; an exception of the body goes on."""
         await self.aclose()
 
@@ -145,6 +143,8 @@ class RealtimeSession:
                 for event in self._core.events():
                     if isinstance(event, SessionEnded):
                         self._fanout.deliver(event)
+                if self._recorder is not None:
+                    await self._recorder.aclose()
             else:
                 await self._driver.stop()
         finally:

@@ -7,13 +7,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from duologue.config import ChatMessage
 from duologue.core.link import Link
 from duologue.core.outlet import ReplyFailed
 from duologue.core.session import Session
-from duologue.errors import ConfigError, ConnectError, ReplyTimeout
+from duologue.errors import ConfigError, ConnectError, ReplyTimeout, Unsupported
 from duologue.io.clock import LoopClock
 from duologue.io.driver import Driver
-from duologue.transport.setup import endpoint_of, output_of, plan_of
+from duologue.transport.setup import address_of, output_of, plan_of
 from duologue.transport.teller import Teller
 from duologue.transport.values import TransportError
 from duologue.transport.watch import REPLY_DUE_S, ReplyWatch
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from duologue.config import ChatMessage, Scheduling
+    from duologue.config import Scheduling
     from duologue.core.outlet import Notice
     from duologue.io.transport import Transport
     from duologue.transport.setup import GeminiTransportConfig
@@ -72,8 +73,13 @@ class Connection:
         keep_handle: Callable[[KeptHandle], None],
         keep_call: Callable[[str, str], None],
     ) -> None:
-        plan = plan_of(config, session_id=uuid.uuid4().hex[:12], handle=handle.value if handle else None)
-        endpoint = endpoint_of(config)
+        address = address_of(config)
+        plan = plan_of(
+            config,
+            session_id=uuid.uuid4().hex[:12],
+            handle=handle.value if handle else None,
+            place=address.place,
+        )
         self.profile = plan.profile
         self.clock = LoopClock()
         self.core = Session(plan)
@@ -93,7 +99,7 @@ class Connection:
         self.core.set_interest(teller.interest)
         self.driver = Driver(
             self.core,
-            lambda: transport.connect(endpoint, plan.options),
+            lambda: address.open(transport, plan.options, self.core, self.clock),
             options=plan.options,
             clock=self.clock,
             deliver=teller.deliver,
@@ -130,6 +136,16 @@ class Connection:
         self.command(lambda now: self.core.send_turns(turns, now, turn_complete=turn_complete))
         if turn_complete:
             self.watch.expect(self.clock.now())
+
+    def tell(self, turns: Sequence[Content], *, turn_complete: bool) -> None:
+        """Tell in turns of text what this link cannot know; as the user's words where it takes no turns."""
+        try:
+            self.send_turns(turns, turn_complete=turn_complete)
+        except Unsupported:
+            # Words are always answered, turns need not be; but it is the one way left (Q-content-once).
+            for turn in turns:
+                text = "".join(part.text or "" for part in turn.parts or ())
+                self.send_messages([ChatMessage("user", text)], turn_complete=True)
 
     def send_messages(self, messages: Sequence[ChatMessage], *, turn_complete: bool) -> None:
         """Send turns of text; a single one that is to be answered travels as the profile wants it."""

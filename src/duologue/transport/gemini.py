@@ -19,7 +19,15 @@ from duologue.transport.replay import (
     file_turn,
     result_turn,
 )
-from duologue.transport.setup import GeminiTransportConfig, capabilities_of, merged, plan_of, updated
+from duologue.transport.setup import (
+    GeminiTransportConfig,
+    capabilities_of,
+    merged,
+    model_of,
+    plan_of,
+    profile_of,
+    updated,
+)
 from duologue.transport.values import (
     AudioFormat,
     LLMTransportConfig,
@@ -28,7 +36,6 @@ from duologue.transport.values import (
     ToolCallResult,
     TransportCapabilities,
 )
-from duologue.wire.profiles import profile_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +92,7 @@ class GeminiLiveTransport(LLMTransport):
         transport: Transport | None = None,
     ) -> None:
         self._config = config
-        self._capabilities = capabilities_of(profile_for(config.model))
+        self._capabilities = capabilities_of(profile_of(config))
         self._dispatch = Dispatch(self, callbacks)
         self._links = Links(transport or WebSocketTransport(), self._dispatch.fire, config.resumption_handle)
         self._sound_unsent_bytes = 0
@@ -288,7 +295,7 @@ class GeminiLiveTransport(LLMTransport):
         name = self._links.earlier_calls.name_of(result.id)
         if name is not None:
             turn = result_turn(name, result.result)
-            connection.send_turns([turn], turn_complete=result.scheduling != "silent")
+            connection.tell([turn], turn_complete=result.scheduling != "silent")
             self._links.earlier_calls.forget(result.id)
             return
         connection.answer(result.id, as_response(result.result), result.scheduling)
@@ -327,11 +334,11 @@ class GeminiLiveTransport(LLMTransport):
 
     def _adopt(self, config: GeminiTransportConfig) -> None:
         """Take options, or refuse them before anything has changed."""
-        wanted = capabilities_of(profile_for(config.model))
+        wanted = capabilities_of(profile_of(config))
         if wanted != self._capabilities:
             raise ConfigError(
-                f"the model {config.model!r} would change what this transport can do, which was fixed by "
-                f"{self._config.model!r}: make another transport for it"
+                f"the model {model_of(config)!r} would change what this transport can do, which was fixed by "
+                f"{model_of(self._config)!r}: make another transport for it"
             )
         plan_of(config, session_id="", handle=None)
         self._config = config

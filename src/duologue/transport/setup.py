@@ -9,34 +9,38 @@ from typing import TYPE_CHECKING, Any, Literal
 from duologue.config import LiveConfig, SessionOptions
 from duologue.core.session import SessionPlan
 from duologue.errors import ConfigError, Unsupported
-from duologue.io.address import find_endpoint
+from duologue.io.address import find_address
+from duologue.io.auth import check_account, find_backend
 from duologue.tools import Registry
 from duologue.transport.values import (
     ApiKeyAuth,
     LLMTransportConfig,
     ResponseModality,
+    ServiceAccountAuth,
     SessionUpdate,
     ToolDeclaration,
     TransportCapabilities,
 )
 from duologue.wire.overrides import merge_overrides
-from duologue.wire.profiles import DEFAULT_MODEL, ModelProfile, profile_for
+from duologue.wire.profiles import DEFAULT_MODELS, ModelProfile, profile_for
 from duologue.wire.setup import build_setup
 
 if TYPE_CHECKING:
+    from duologue.io.address import Address
     from duologue.transport.values import TransportAuth
-    from duologue.wire.endpoint import Endpoint
 
 __all__ = [
     "CompressionConfig",
     "GeminiTransportConfig",
     "Output",
     "SpeechConfig",
+    "address_of",
     "capabilities_of",
-    "endpoint_of",
     "merged",
+    "model_of",
     "output_of",
     "plan_of",
+    "profile_of",
     "updated",
 ]
 
@@ -66,8 +70,14 @@ class GeminiTransportConfig:
     """How a ``GeminiLiveTransport`` connects.
 
     Args:
-        api_key: None looks into ``GOOGLE_API_KEY``, then ``GEMINI_API_KEY``. Never shown.
-        model: Its capabilities are the transport's, for good.
+        api_key: A key or an ephemeral token; None looks into ``GOOGLE_API_KEY``, then ``GEMINI_API_KEY``.
+            Never shown.
+        model: Its capabilities are the transport's, for good; None is the backend's recommended one.
+        vertexai: Whether the model runs on Vertex AI; None looks into the environment. This and the next
+            three: see ``RealtimeModel``.
+        project: Of Vertex AI.
+        location: Of Vertex AI.
+        credentials: Of google-auth, or an async function that returns a token for each link. Never shown.
         system_instruction: The model's instructions.
         tools: Functions, ``@function_tool`` objects or declarations as on the wire. None of them is run
             here: calls go to ``on_tool_call``.
@@ -81,14 +91,19 @@ class GeminiTransportConfig:
         response_modality: ``"text"`` is for an external voice.
         connect_timeout_ms: For all of ``connect``; ``options`` limits each phase.
         reconnect_timeout_ms: For all of ``reconnect``.
-        base_url: Another host; None looks into ``GOOGLE_GEMINI_BASE_URL``.
+        base_url: Another host; None looks into ``GOOGLE_GEMINI_BASE_URL``, on Vertex AI into
+            ``GOOGLE_VERTEX_BASE_URL``.
         allow_insecure: Permits an unencrypted link to another host than loopback.
         live: Every other option of the service.
         options: How this library behaves.
     """
 
     api_key: str | None = field(default=None, repr=False)
-    model: str = DEFAULT_MODEL
+    model: str | None = None
+    vertexai: bool | None = None
+    project: str | None = None
+    location: str | None = None
+    credentials: object | None = field(default=None, repr=False)
     system_instruction: str | None = None
     tools: Sequence[ToolDeclaration] = ()
     resumption_handle: str | None = field(default=None, repr=False)
@@ -112,8 +127,32 @@ class GeminiTransportConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give a positive number of milliseconds")
         if self.response_modality not in ("audio", "text"):
             raise ConfigError(f"response_modality is {self.response_modality!r}; give 'audio' or 'text'")
+        backend, _ = find_backend(self.vertexai)
+        check_account(
+            backend,
+            api_key=self.api_key,
+            project=self.project,
+            location=self.location,
+            credentials=self.credentials,
+        )
         if self.live.response_modalities is not None:
             raise ConfigError("live.response_modalities: give response_modality to the transport instead")
+
+
+def profile_of(config: GeminiTransportConfig) -> ModelProfile:
+    """Return the row of the model on its backend.
+
+    Raises:
+        ConfigError: The model belongs to the other one.
+    """
+    backend, _ = find_backend(config.vertexai)
+    return profile_for(model_of(config), backend)
+
+
+def model_of(config: GeminiTransportConfig) -> str:
+    """Return the model that is named, else the backend's recommended one."""
+    backend, _ = find_backend(config.vertexai)
+    return DEFAULT_MODELS[backend] if config.model is None else config.model
 
 
 def capabilities_of(profile: ModelProfile) -> TransportCapabilities:
@@ -135,20 +174,32 @@ def output_of(config: GeminiTransportConfig) -> Output:
     """Return what answers are taken from."""
     if config.response_modality == "audio":
         return "audio"
-    return "text" if "TEXT" in profile_for(config.model).output_modalities else "transcript"
+    return "text" if "TEXT" in profile_of(config).output_modalities else "transcript"
 
 
-def plan_of(config: GeminiTransportConfig, *, session_id: str, handle: str | None) -> SessionPlan:
+def plan_of(
+    config: GeminiTransportConfig,
+    *,
+    session_id: str,
+    handle: str | None,
+    place: tuple[str, str] | None = None,
+) -> SessionPlan:
     """Return what the core is made of.
+
+    Args:
+        config: The options.
+        session_id: Begins every id.
+        handle: Restores that conversation.
+        place: Project and location of Vertex AI, where the model's name begins with them.
 
     Raises:
         ConfigError: An option that is none, or that the model's profile does not allow.
     """
-    profile = profile_for(config.model)
+    profile = profile_of(config)
     output = output_of(config)
     speech = config.speech_config if output == "audio" else SpeechConfig()
     setup = build_setup(
-        model=config.model,
+        model=model_of(config),
         profile=profile,
         config=_live(config, output),
         instructions=config.system_instruction,
@@ -158,6 +209,8 @@ def plan_of(config: GeminiTransportConfig, *, session_id: str, handle: str | Non
         temperature=config.temperature,
         handle=handle,
         manual_activity=config.options.turn_detection == "manual",
+        project=place[0] if place else None,
+        location=place[1] if place else None,
     )
     if config.options.turn_detection != "server":
         raise Unsupported("options.turn_detection: this transport leaves detection to the service")
@@ -170,19 +223,23 @@ def plan_of(config: GeminiTransportConfig, *, session_id: str, handle: str | Non
     )
 
 
-def endpoint_of(config: GeminiTransportConfig) -> Endpoint:
+def address_of(config: GeminiTransportConfig) -> Address:
     """Return where to connect.
 
     Raises:
-        ConfigError: No key, or a URL that cannot be used.
-        Unsupported: The environment asks for Vertex AI.
+        ConfigError: No key, a URL that cannot be used, or google-auth is needed and missing.
     """
-    return find_endpoint(
+    profile = profile_of(config)
+    return find_address(
         config.live,
+        backend=profile.backend,
         api_key=config.api_key,
+        project=config.project,
+        location=config.location,
+        credentials=config.credentials,
         base_url=config.base_url,
         allow_insecure=config.allow_insecure,
-        default_version=profile_for(config.model).api_version_for(config.live),
+        default_version=profile.api_version_for(config.live),
     )
 
 
@@ -190,12 +247,10 @@ def merged(config: GeminiTransportConfig, given: LLMTransportConfig) -> GeminiTr
     """Return ``config`` with what ``given`` sets.
 
     Raises:
-        Unsupported: A way to authenticate that this transport does not have.
         ConfigError: A provider option that is none.
     """
     words = given.transcription
     changes: dict[str, Any] = {
-        "api_key": _key(given.auth),
         "model": given.model,
         "input_audio_transcription": words.input if words else None,
         "output_audio_transcription": words.output if words else None,
@@ -207,7 +262,7 @@ def merged(config: GeminiTransportConfig, given: LLMTransportConfig) -> GeminiTr
         response_modality=given.response_modality,
         provider_options=given.provider_options,
     )
-    return updated(replace(config, **_set(changes)), update)
+    return updated(replace(config, **_paid_by(given.auth), **_set(changes)), update)
 
 
 def updated(config: GeminiTransportConfig, update: SessionUpdate) -> GeminiTransportConfig:
@@ -247,12 +302,21 @@ def _provider_option(name: str, value: Any) -> Any:
         raise ConfigError("compression_config: its fields are trigger_tokens and target_tokens") from error
 
 
-def _key(auth: TransportAuth | None) -> str | None:
+def _paid_by(auth: TransportAuth | None) -> dict[str, Any]:
+    """Return what an authentication changes: it takes the place of any other."""
     if auth is None:
-        return None
+        return {}
     if isinstance(auth, ApiKeyAuth):
-        return auth.api_key
-    raise Unsupported(f"auth: {type(auth).__name__} is not in this version; give ApiKeyAuth")
+        return {"api_key": auth.api_key, "credentials": None}
+    if isinstance(auth, ServiceAccountAuth):
+        return {
+            "api_key": None,
+            "credentials": None,
+            "vertexai": True,
+            "project": auth.project_id,
+            "location": auth.location,
+        }
+    return {"api_key": None, "credentials": auth.get_token}
 
 
 def _live(config: GeminiTransportConfig, output: Output) -> LiveConfig:

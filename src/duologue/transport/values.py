@@ -78,14 +78,17 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyAuth:
-    """A key; never shown."""
+    """A key, or with Gemini an ephemeral token; never shown."""
 
     api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccountAuth:
-    """A service account of a cloud project."""
+    """The machine's account in a cloud project (Application Default Credentials).
+
+    With Gemini it stands for Vertex AI; without a location, that of the environment, else ``global``.
+    """
 
     project_id: str
     location: str | None = None
@@ -93,7 +96,11 @@ class ServiceAccountAuth:
 
 @dataclass(frozen=True, slots=True)
 class TokenProviderAuth:
-    """A function that fetches a token."""
+    """A function that fetches a token, awaited before every link.
+
+    With Gemini: an ephemeral token or a key of the Developer API, or an access token for Vertex AI,
+    whichever the transport is set to.
+    """
 
     get_token: Callable[[], Awaitable[str]] = field(repr=False)
 
