@@ -13,9 +13,11 @@ from duologue.checks import check_fields
 from duologue.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    from duologue.events import ToolCall
+    from duologue.core.outlet import Frame, Notice
+    from duologue.core.session import SessionPlan
+    from duologue.events import Event, ToolCall
 
 __all__ = [
     "AudioSink",
@@ -27,6 +29,7 @@ __all__ = [
     "MicWhileBlocking",
     "ModelOptions",
     "RealtimeCapabilities",
+    "Recorder",
     "Scheduling",
     "SessionOptions",
     "ToolBehavior",
@@ -321,6 +324,43 @@ class ToolRunner(Protocol):
 
         Closing the generator cancels the tool (a thread's late result is discarded).
         """
+        ...
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    """Takes the journal of one session: everything its core is fed, and everything that comes of it.
+
+    Called on the hot path, in the loop's thread: nothing here blocks or raises, ``begin`` and ``aclose``
+    apart. What is handed over may change afterwards, where the application holds it too.
+    """
+
+    def begin(self, plan: SessionPlan, secrets: Iterable[str]) -> None:
+        """Take what the session is made of, and what must not be written down.
+
+        Raises:
+            TapeError: It cannot record: a file that is there already, or a recorder that has begun before.
+        """
+        ...
+
+    def hide(self, secret: str) -> None:
+        """Take a secret that became known later, such as an access token."""
+        ...
+
+    def fed(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Take an input of the core by the name of its method, before it has any effect."""
+        ...
+
+    def sent(self, frames: Sequence[Frame]) -> None:
+        """Take the frames that came of the inputs so far."""
+        ...
+
+    def told(self, events: Sequence[Event | Notice]) -> None:
+        """Take the events that came of the inputs so far."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write everything down and end; idempotent, never raises."""
         ...
 
 

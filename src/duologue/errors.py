@@ -4,7 +4,8 @@ Read this first when something was raised at you::
 
     DuologueError                      code, reason, phase, retryable
     ├── ConfigError                    what was asked for cannot be sent (also a ValueError)
-    │   └── Unsupported                the model's profile has no such thing
+    │   ├── Unsupported                the model's profile has no such thing
+    │   └── TapeError                  a tape that cannot be read, written or replayed
     ├── ConnectError                   the link could not be made; raised from ``async with``
     │   ├── AuthError                  key, token or credentials were refused
     │   └── SetupTimeout               the service accepted the link and never said setupComplete
@@ -44,6 +45,7 @@ __all__ = [
     "SessionClosed",
     "SetupTimeout",
     "SlowConsumer",
+    "TapeError",
     "ToolError",
     "Unsupported",
 ]
@@ -56,7 +58,8 @@ class DuologueError(Exception):
 
     Args:
         message: One sentence: what was wrong, where, and what to do about it. Never holds a secret.
-        code: WebSocket close code or HTTP status when there was one, else None.
+        code: WebSocket close code or HTTP status when there was one; a word where one tells more, such as
+            ``"odd_audio"`` (Q-odd-audio); else None.
         reason: The peer's own words (at most 123 bytes on the wire), else "".
         phase: Where in the life of a session it happened.
         retryable: Whether the same call may succeed later without a change.
@@ -70,7 +73,7 @@ class DuologueError(Exception):
         self,
         message: str,
         *,
-        code: int | None = None,
+        code: int | str | None = None,
         reason: str = "",
         phase: Phase | None = None,
         retryable: bool | None = None,
@@ -81,6 +84,11 @@ class DuologueError(Exception):
         self.phase = phase if phase is not None else self._default_phase
         self.retryable = retryable if retryable is not None else self._default_retryable
 
+    @property
+    def number(self) -> int | None:
+        """``code`` where it is a number: a close code or an HTTP status."""
+        return self.code if isinstance(self.code, int) else None
+
 
 class ConfigError(DuologueError, ValueError):
     """An option, argument or file says something that cannot be carried out."""
@@ -90,6 +98,10 @@ class ConfigError(DuologueError, ValueError):
 
 class Unsupported(ConfigError):
     """The model's profile does not have what was asked for; the message says what it has."""
+
+
+class TapeError(ConfigError):
+    """A file is no tape, or one that cannot be read, written or replayed; names the file and the line."""
 
 
 class ConnectError(DuologueError, ConnectionError):

@@ -23,6 +23,7 @@ from duologue.cli.transcript import transcript_markdown
 from duologue.errors import AudioError, ConfigError
 from duologue.io.auth import API_VERSION_VARIABLE
 from duologue.realtime import RealtimeModel
+from duologue.tape import TapeRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +84,8 @@ async def hold_call(plan: CallPlan, screen: Screen) -> None:
             os.environ.pop(API_VERSION_VARIABLE, None)  # it speaks of Google's service, not of ours
             where = "local emulator"
         model = RealtimeModel(**options)
-        call = _Call(plan, model.session(record=plan.record), screen, label=(model.model, where))
+        tape = None if plan.record is None else TapeRecorder(plan.record)
+        call = _Call(plan, model.session(record=tape), screen, tape, label=(model.model, where))
         await call.run(lines)
 
 
@@ -91,11 +93,18 @@ class _Call:
     """A call that is being held: the session with everything that listens to it."""
 
     def __init__(
-        self, plan: CallPlan, session: RealtimeSession, screen: Screen, *, label: tuple[str, str]
+        self,
+        plan: CallPlan,
+        session: RealtimeSession,
+        screen: Screen,
+        tape: TapeRecorder | None,
+        *,
+        label: tuple[str, str],
     ) -> None:
         self._plan = plan
         self._session = session
         self._screen = screen
+        self._tape = tape
         self._label = label
         self._loop = asyncio.get_running_loop()
         self._log = CallLog()
@@ -139,6 +148,10 @@ class _Call:
         self._screen.status("writing the transcript and the timeline")
         record = self._record()
         files, notes = list(self._recorder.files), list[str]()
+        if self._tape is not None:
+            files.append(self._tape.path)
+            if self._tape.failure is not None:
+                notes.append(f"the tape ends before the call: {self._tape.failure}")
         try:
             self._write(record, files)
         except ConfigError as error:  # a package for pictures is missing: that is no reason to fail

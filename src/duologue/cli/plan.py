@@ -14,6 +14,7 @@ from duologue.cli.scene import Await, Say, Scene, SessionTable, Step, TypeText, 
 from duologue.cli.tools_file import load_tools
 from duologue.config import SessionOptions
 from duologue.errors import ConfigError
+from duologue.tape import check_free
 from duologue.io.auth import find_account
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ def make_plan(options: TalkOptions) -> CallPlan:
         ConfigError: Options that do not go together, a key that is missing, a scene or tools file that
             cannot be used.
         AudioError: A recording that cannot be used.
+        TapeError: A file is where the tape is to be.
     """
     _check_together(options)
+    if options.record is not None:
+        check_free(options.record)
     scene = _scene(options)
     table = scene.session if scene is not None else SessionTable()
     return CallPlan(

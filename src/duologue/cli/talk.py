@@ -33,6 +33,9 @@ def talk(
         Path | None, typer.Option(help="A TOML file that plays the caller.", metavar="FILE.toml")
     ] = None,
     output_dir: Annotated[Path, typer.Option(help="Where the files go.", metavar="DIR")] = Path("out"),
+    record: Annotated[
+        Path | None, typer.Option(help="Record the session to a tape, a file to be.", metavar="TAPE")
+    ] = None,
     tools: Annotated[
         Path | None, typer.Option(help="A file with @function_tool functions.", metavar="FILE.py")
     ] = None,
@@ -74,6 +77,7 @@ def talk(
             inputs=tuple(input or ()),
             texts=tuple(text or ()),
             scene=scene,
+            record=record,
             tools=tools,
             model=model,
             profile=profile,

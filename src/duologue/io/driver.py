@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from duologue.core.outlet import Frame, ReplyFailed, ReplyStarted
-from duologue.errors import ConnectError, DuologueError, LinkLost, ProtocolError
+from duologue.errors import ConnectError, DuologueError, LinkLost
 from duologue.events import (
     AudioOutput,
     Interrupted,
@@ -25,12 +25,11 @@ from duologue.events import (
 )
 from duologue.io.outbox import Outbox
 from duologue.io.toolruns import ToolRuns
-from duologue.wire.codec import ServerDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-    from duologue.config import Clock, SessionOptions, ToolRunner
+    from duologue.config import Clock, Recorder, SessionOptions, ToolRunner
     from duologue.core.outlet import Notice
     from duologue.core.session import Session
     from duologue.events import Event
@@ -64,6 +63,7 @@ class Driver:
         notify: Receives what became of replies, in the same order.
         runner: Runs the tools it has; calls of others are left to the application.
         owner: What tools get as their session.
+        recorder: What the core's journal goes to; closed with the session.
     """
 
     def __init__(
@@ -77,14 +77,15 @@ class Driver:
         notify: Callable[[Notice], None],
         runner: ToolRunner | None = None,
         owner: object = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._core = core
+        self._recorder = recorder
         self._connect = connect
         self._options = options
         self._clock = clock
         self._deliver = deliver
         self._notify = notify
-        self._decoder = ServerDecoder()
         self._cleared_ms = 0.0
         self._events: deque[Event | Notice] = deque()
         self._delivering = False
@@ -170,7 +171,7 @@ class Driver:
         mine = {
             "outbox_dropped_ms": round(self._outbox.dropped_ms),
             "outbox_cleared_ms": round(self._cleared_ms),
-            "unknown_fields": sum(self._decoder.unknown.values()),
+            "unknown_fields": self._core.unknown_fields,
         }
         return {**self._core.counters, **{name: count for name, count in mine.items() if count}}
 
@@ -192,6 +193,8 @@ class Driver:
             self._group = None
             self._core.close(self._clock.now())
             self.pump()
+            if self._recorder is not None:
+                await self._recorder.aclose()
 
     async def _connected(self) -> TransportLink | None:
         """Open the link; None when the session is closed before it is open."""
@@ -236,7 +239,7 @@ class Driver:
     # -- the moving parts ---------------------------------------------------------------------
 
     async def _read(self, link: TransportLink) -> None:
-        decode, receive, now = self._decoder.decode, self._core.receive, self._clock.now
+        receive, now = self._core.receive_frame, self._clock.now
         frames_read = 0
         try:
             while not self._over.is_set():  # what is read after the end is told nobody
@@ -246,26 +249,15 @@ class Driver:
                     frames_read % _FRAMES_A_TURN == 0
                 ):  # in a flood receive() never waits: let the readers read
                     await asyncio.sleep(0)
+                if isinstance(frame, str):
+                    frame = frame.encode(errors="surrogatepass")
                 if self._options.raw_messages:
-                    raw = frame.encode() if isinstance(frame, str) else frame
-                    self._deliver(RawMessage(raw))
-                try:
-                    messages = decode(frame)
-                except ProtocolError as error:
-                    self._core.report_error(error)
-                    messages = []
-                for message in messages:
-                    self._receive(receive, message, now())
+                    self._deliver(RawMessage(frame))
+                receive(frame, now())
                 self.pump()
         except LinkLost as lost:
             self._core.link_lost(lost, self._clock.now())
             self.pump()
-
-    def _receive(self, receive: Callable[[Any, float], None], message: Any, now: float) -> None:
-        try:
-            receive(message, now)
-        except ProtocolError as error:
-            self._core.report_error(error)
 
     async def _write(self, link: TransportLink) -> None:
         # A link that is lost is lost for the reader too, which also knows the close frame.
