@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from duologue.config import ChatMessage
+from duologue.core.journal import make_session
 from duologue.core.link import Link
 from duologue.core.outlet import ReplyFailed
-from duologue.core.session import Session
 from duologue.errors import ConfigError, ConnectError, ReplyTimeout, Unsupported
 from duologue.io.clock import LoopClock
 from duologue.io.driver import Driver
+from duologue.io.recorded import RecordedTransport
 from duologue.transport.setup import address_of, output_of, plan_of
 from duologue.transport.teller import Teller
 from duologue.transport.values import TransportError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from duologue.config import Scheduling
+    from duologue.config import Recorder, Scheduling
     from duologue.core.outlet import Notice
     from duologue.io.transport import Transport
     from duologue.transport.setup import GeminiTransportConfig
@@ -61,6 +62,7 @@ class Connection:
         fire: Calls a callback by its name.
         keep_handle: Takes each handle that can be used.
         keep_call: Takes (id, name) of each call that the end of the link left open.
+        recorder: Takes the journal.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Connection:
         fire: Callable[..., None],
         keep_handle: Callable[[KeptHandle], None],
         keep_call: Callable[[str, str], None],
+        recorder: Recorder | None = None,
     ) -> None:
         address = address_of(config)
         plan = plan_of(
@@ -82,7 +85,9 @@ class Connection:
         )
         self.profile = plan.profile
         self.clock = LoopClock()
-        self.core = Session(plan)
+        key = address.account.key
+        self.core = make_session(plan, recorder, () if key is None else (key.value,))
+        opener = transport if recorder is None else RecordedTransport(transport, recorder)
         self.watch = ReplyWatch()
         self._fire = fire
         self._timeout_ms = config.connect_timeout_ms
@@ -99,11 +104,12 @@ class Connection:
         self.core.set_interest(teller.interest)
         self.driver = Driver(
             self.core,
-            lambda: address.open(transport, plan.options, self.core, self.clock),
+            lambda: address.open(opener, plan.options, self.core, self.clock),
             options=plan.options,
             clock=self.clock,
             deliver=teller.deliver,
             notify=self._notified,
+            recorder=recorder,
         )
 
     @property

@@ -38,8 +38,9 @@ from duologue.transport.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from duologue.config import Recorder
     from duologue.io.transport import Transport
     from duologue.transport.values import ContentTurn, ResultScheduling, ToolDeclaration
 
@@ -73,6 +74,8 @@ class GeminiLiveTransport(LLMTransport):
             ``on_tool_call_cancellation``, ...), told before the attributes of this object; its
             ``on_error`` gets the bare exception.
         transport: Another way to open links, such as ``duologue.io.memory.MemoryTransport``.
+        record: Called for each connection; returns what records it, such as a ``TapeRecorder`` for a path
+            of its own.
 
     Raises:
         ConfigError: An option that is none, or that the model's profile does not allow.
@@ -90,11 +93,14 @@ class GeminiLiveTransport(LLMTransport):
         callbacks: object | Mapping[str, object] | None = None,
         *,
         transport: Transport | None = None,
+        record: Callable[[], Recorder] | None = None,
     ) -> None:
         self._config = config
         self._capabilities = capabilities_of(profile_of(config))
         self._dispatch = Dispatch(self, callbacks)
-        self._links = Links(transport or WebSocketTransport(), self._dispatch.fire, config.resumption_handle)
+        self._links = Links(
+            transport or WebSocketTransport(), self._dispatch.fire, config.resumption_handle, record
+        )
         self._sound_unsent_bytes = 0
         self._adopt(config)
 

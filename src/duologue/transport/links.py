@@ -13,6 +13,7 @@ from duologue.wire.close import classify
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from duologue.config import Recorder
     from duologue.io.transport import Transport
     from duologue.transport.setup import GeminiTransportConfig
     from duologue.transport.values import PendingToolCall, ReconnectState, ReplayItem
@@ -29,11 +30,19 @@ class Links:
         transport: Opens links.
         fire: Calls a callback by its name.
         first_handle: What the first conversation is restored from.
+        record: Makes a recorder for each connection; None records nothing.
     """
 
-    def __init__(self, transport: Transport, fire: Callable[..., None], first_handle: str | None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        fire: Callable[..., None],
+        first_handle: str | None,
+        record: Callable[[], Recorder] | None = None,
+    ) -> None:
         self._transport = transport
         self._fire = fire
+        self._record = record
         self._first_handle = KeptHandle(first_handle) if first_handle else None
         self._handle = self._first_handle
         self.earlier_calls = EarlierCalls()
@@ -116,6 +125,7 @@ class Links:
             fire=self._fire,
             keep_handle=self._keep_handle,
             keep_call=self.earlier_calls.keep,
+            recorder=self._record() if self._record is not None else None,
         )
         try:
             await connection.open()
@@ -133,11 +143,12 @@ class Links:
             else:
                 self.earlier_calls.keep(call.id, call.name)
         if turns:
-            self.live("reconnect").send_turns(turns, turn_complete=False)
+            self.live("reconnect").tell(turns, turn_complete=False)
 
     def _keep_handle(self, handle: KeptHandle) -> None:
         self._handle = handle
 
 
 def _refuses_handle(error: ConnectError) -> bool:
-    return classify(error.code, error.reason).kind == "handle"
+    verdict = classify(error.number, error.reason, phase=error.phase, handle_used=True)
+    return verdict.retry and not verdict.keep_handle
