@@ -111,7 +111,13 @@ STRING, INTEGER = {"type": "STRING"}, {"type": "INTEGER"}
         (tuple[int, int], {"type": "ARRAY", "items": INTEGER, "minItems": 2, "maxItems": 2}),
         (
             tuple[str, int],
-            {"type": "ARRAY", "items": {"anyOf": [STRING, INTEGER]}, "minItems": 2, "maxItems": 2},
+            {
+                "type": "ARRAY",
+                "items": {"anyOf": [STRING, INTEGER]},
+                "minItems": 2,
+                "maxItems": 2,
+                "description": "In this order: a string, a whole number.",
+            },
         ),
         (Optional[int], {"type": "INTEGER", "nullable": True}),  # noqa: UP045 # both spellings count
         (str | None, {"type": "STRING", "nullable": True}),
@@ -126,6 +132,7 @@ STRING, INTEGER = {"type": "STRING"}, {"type": "INTEGER"}
             Address,
             {
                 "type": "OBJECT",
+                "description": "Where somebody lives.",
                 "properties": {
                     "street": {"type": "STRING", "description": "With the number."},
                     "city": {"type": "STRING", "description": "The town."},

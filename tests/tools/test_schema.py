@@ -29,14 +29,17 @@ STRING = {"type": "STRING"}
         ({"type": "string", "format": "date-time"}, {"type": "STRING", "format": "date-time"}),
         ({"type": "string", "format": "uuid"}, {"type": "STRING", "description": "Format: uuid."}),
         ({"type": "integer", "exclusiveMinimum": 0}, {"type": "INTEGER", "minimum": 1}),
-        ({"type": "number", "exclusiveMaximum": 1.5}, {"type": "NUMBER", "maximum": 1.5}),
+        (
+            {"type": "number", "exclusiveMaximum": 1.5},
+            {"type": "NUMBER", "maximum": 1.5, "description": "Less than 1.5."},
+        ),
         (
             {"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}]},
             {"type": "ARRAY", "items": STRING, "minItems": 2, "maxItems": 2},
         ),
         (
             {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 1},
-            {"type": "ARRAY", "items": STRING, "minItems": 1},
+            {"type": "ARRAY", "items": STRING, "minItems": 1, "description": "No item twice."},
         ),
         (
             {
@@ -60,7 +63,7 @@ STRING = {"type": "STRING"}
             {
                 "type": "object",
                 "properties": {"a": {"type": "string"}, "description": {"type": "string"}},
-                "required": ["a", "ghost"],
+                "required": ["a"],
                 "additionalProperties": False,
                 "$schema": "x",
             },
@@ -79,7 +82,7 @@ def test_translation(source: Any, target: Any) -> None:
         ({}, "here: a value of any type"),
         ({"type": "object", "properties": {"x": True}}, r"here\.x: a value of any type"),
         ({"type": "array"}, "list of anything"),
-        ({"type": "object", "additionalProperties": {"type": "string"}}, "without named properties"),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, "no named properties"),
         ({"$ref": "#/$defs/no"}, "leads nowhere"),
         ({"$ref": "other.json#/x"}, "leads nowhere"),
         (

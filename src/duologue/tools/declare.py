@@ -10,12 +10,13 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, Union, cast, overload
 
 from duologue.errors import ConfigError
 from duologue.tools.docstrings import read_docstring
+from duologue.tools.given import given_arguments
 from duologue.tools.hints import describe, resolve, shape_of
 from duologue.tools.shapes import Field, Nullable, Record
 
@@ -51,6 +52,18 @@ Confirm = Callable[[ToolContext, Mapping[str, Any]], bool | Awaitable[bool]]
 """Asked before the function runs; anything but a true answer means that it doesn't."""
 
 
+class Arguments(Protocol):
+    """All arguments of a tool: they can declare themselves, and read what a model sends."""
+
+    def schema(self) -> dict[str, Any]:
+        """Build the Schema for the wire: a new dict."""
+        ...
+
+    def read(self, value: Any, at: str) -> dict[str, Any]:
+        """Check a JSON object and build the function's keywords; raise ``ToolError`` if it does not fit."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FunctionTool(Generic[P, R]):
     """A function the model may call. Made by ``function_tool``, called like the function itself."""
@@ -74,8 +87,8 @@ class FunctionTool(Generic[P, R]):
     confirm: Confirm | None = None
     context_parameter: str | None = None
     """The name of the parameter that takes the ``ToolContext``."""
-    arguments: Record = field(repr=False)
-    """The shape ``parameters`` was made from; reads what the model sends."""
+    arguments: Arguments = field(repr=False)
+    """What ``parameters`` was made from; reads what the model sends."""
     kind: _Kind = "sync"
 
     def __post_init__(self) -> None:
@@ -105,8 +118,9 @@ class FunctionTool(Generic[P, R]):
     def declaration(self) -> dict[str, Any]:
         """Build the wire's FunctionDeclaration: a new dict; ``parameters`` only if there are any."""
         wire: dict[str, Any] = {"name": self.name, "description": self.description}
-        if self.arguments.fields:
-            wire["parameters"] = self.arguments.schema()
+        parameters = self.arguments.schema()
+        if parameters.get("properties"):
+            wire["parameters"] = parameters
         if self.behavior is not None:
             wire["behavior"] = self.behavior
         return wire
@@ -119,6 +133,7 @@ def function_tool(
     *,
     name: str | None = None,
     description: str | None = None,
+    parameters: Mapping[str, Any] | type[Any] | None = None,
     behavior: ToolBehavior | None = None,
     scheduling: Scheduling | None = None,
     timeout_s: float | None = None,
@@ -134,6 +149,7 @@ def function_tool(
     *,
     name: str | None = None,
     description: str | None = None,
+    parameters: Mapping[str, Any] | type[Any] | None = None,
     behavior: ToolBehavior | None = None,
     scheduling: Scheduling | None = None,
     timeout_s: float | None = None,
@@ -154,6 +170,9 @@ def function_tool(
         function: The function; its parameters must all have type hints.
         name: What the model calls it; default the function's name.
         description: Default the docstring without its sections.
+        parameters: Declares the arguments instead of the type hints. A JSON Schema of an object: what
+            fits all of it arrives as keywords. Or a type whose JSON form is an object (a pydantic model, a
+            msgspec struct, a dataclass, a TypedDict): the function's one parameter gets an instance.
         behavior: Whether the model waits for the result; None leaves it to the service.
         scheduling: When a result of a NON_BLOCKING tool is taken up.
         timeout_s: How long one call may take, with its confirmation; default the session's.
@@ -180,7 +199,7 @@ def function_tool(
     """
 
     def declare(decorated: Callable[..., Any]) -> FunctionTool[..., Any]:
-        tool = _read(decorated, name, description, behavior)
+        tool = _read(decorated, name, description, behavior, parameters)
         return replace(
             tool,
             scheduling=scheduling,
@@ -196,7 +215,11 @@ def function_tool(
 
 
 def _read(
-    function: Callable[..., Any], name: str | None, description: str | None, behavior: ToolBehavior | None
+    function: Callable[..., Any],
+    name: str | None,
+    description: str | None,
+    behavior: ToolBehavior | None,
+    parameters: object,
 ) -> FunctionTool[..., Any]:
     """Read a function's name, docstring, kind and signature; the other options are left alone."""
     plain = _plain_function(function)
@@ -204,7 +227,11 @@ def _read(
     at = f"tool {name!r}"
     kind = _kind(function, at)
     documentation = read_docstring(plain)
-    arguments, context_parameter = _parameters(function, plain, documentation.parameters, at)
+    hints, context_parameter = _signature(function, plain, at)
+    if parameters is None:
+        arguments: Arguments = _by_hints(hints, documentation.parameters, at)
+    else:
+        arguments = given_arguments(parameters, [parameter for parameter, _ in hints], context_parameter, at)
     return FunctionTool(
         name=name,
         description=description if description is not None else documentation.summary,
@@ -259,30 +286,38 @@ def _check_options(tool: FunctionTool[..., Any], at: str) -> None:
             raise ConfigError(msg)
 
 
-def _parameters(
-    function: Any, plain: Any, documented: Mapping[str, str], at: str
-) -> tuple[Record, str | None]:
-    """Read the signature: the arguments to declare, and the parameter that takes the context."""
+def _signature(function: Any, plain: Any, at: str) -> tuple[list[tuple[inspect.Parameter, Any]], str | None]:
+    """Read the signature: its parameters with their hints, and the one that takes the context."""
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError, NameError) as exc:
         msg = f"{at}: its signature cannot be read ({exc})"
         raise ConfigError(msg) from exc
-    fields: dict[str, Field] = {}
+    hints: list[tuple[inspect.Parameter, Any]] = []
     context_parameter: str | None = None
     for parameter in signature.parameters.values():
-        place = f"{at}, parameter {parameter.name!r}"
-        _check_parameter(parameter, place)
-        hint = resolve(parameter.annotation, plain, place)
+        hint = resolve(parameter.annotation, plain, f"{at}, parameter {parameter.name!r}")
         if _is_context(hint):
             context_parameter = parameter.name
-            continue
+        else:
+            hints.append((parameter, hint))
+    return hints, context_parameter
+
+
+def _by_hints(
+    hints: Sequence[tuple[inspect.Parameter, Any]], documented: Mapping[str, str], at: str
+) -> Record:
+    """Declare the arguments by the type hints, with words from the docstring."""
+    fields: dict[str, Field] = {}
+    for parameter, hint in hints:
+        place = f"{at}, parameter {parameter.name!r}"
+        _check_parameter(parameter, place)
         shape = shape_of(hint, place)
         if parameter.default is None and not isinstance(shape, Nullable):
             shape = Nullable(shape)
         required = parameter.default is inspect.Parameter.empty
         fields[parameter.name] = Field(describe(shape, documented.get(parameter.name)), required)
-    return Record(fields), context_parameter
+    return Record(fields)
 
 
 def _check_parameter(parameter: inspect.Parameter, at: str) -> None:

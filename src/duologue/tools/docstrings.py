@@ -42,6 +42,9 @@ def read_docstring(documented: Any) -> Documentation:
         return Documentation(text)
     paragraphs = [part.strip() for part in (parsed.short_description, parsed.long_description) if part]
     parameters = {
-        part.arg_name: " ".join(part.description.split()) for part in parsed.params if part.description
+        name.strip().lstrip("*"): " ".join(part.description.split())
+        for part in parsed.params
+        for name in part.arg_name.split(",")  # NumPy's "x, y : int"
+        if part.description
     }
     return Documentation("\n\n".join(paragraphs), parameters)

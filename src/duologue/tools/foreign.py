@@ -9,13 +9,21 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
 from duologue.errors import ConfigError, ToolError
-from duologue.tools.schema import google_schema
+from duologue.tools.plain import plain_schema
 from duologue.tools.shapes import Described, Foreign, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["foreign_shape"]
+__all__ = ["foreign_shape", "standard_shape"]
+
+_WRITTEN = frozenset(
+    {
+        *(("datetime", name) for name in ("date", "time", "datetime", "timedelta")),
+        ("uuid", "UUID"),
+        ("decimal", "Decimal"),
+    }
+)
 
 
 def foreign_shape(hint: Any, at: str, *, free_form: bool = False) -> Shape | None:
@@ -38,11 +46,22 @@ def foreign_shape(hint: Any, at: str, *, free_form: bool = False) -> Shape | Non
     return Described(shape, text) if text else shape
 
 
+def standard_shape(hint: Any, at: str) -> Shape | None:
+    """Read a type of the standard library that has a text form in JSON; None if it is none.
+
+    Dates and times (ISO 8601), durations, UUIDs and decimals. msgspec says how each is written, and reads it.
+    """
+    if (getattr(hint, "__module__", ""), getattr(hint, "__qualname__", "")) not in _WRITTEN:
+        return None
+    return _shape(_msgspec, hint, at, free_form=False)
+
+
 def _is_msgspec(hint: Any, extras: tuple[Any, ...]) -> bool:
     msgspec = sys.modules.get("msgspec")  # whoever uses its types has imported it
     if msgspec is None:
         return False
-    return _subclass(hint, msgspec.Struct) or any(isinstance(extra, msgspec.Meta) for extra in extras)
+    kind = get_origin(hint) or hint  # a generic struct has its parameters beside it
+    return _subclass(kind, msgspec.Struct) or any(isinstance(extra, msgspec.Meta) for extra in extras)
 
 
 def _is_pydantic(hint: Any, extras: tuple[Any, ...]) -> bool:
@@ -69,7 +88,7 @@ def _shape(
     except Exception as exc:  # each library has its own errors, and several
         msg = f"{at}: {hint!r} cannot be described: {exc}"
         raise ConfigError(msg) from exc
-    return Foreign(google_schema(declared, at, free_form=free_form), build)
+    return Foreign(plain_schema(declared, at, free_form=free_form), build)
 
 
 def _msgspec(hint: Any) -> tuple[dict[str, Any], Callable[[Any], Any]]:

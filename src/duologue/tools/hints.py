@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import types
 import typing
@@ -12,8 +13,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin
 
 from duologue.errors import ConfigError
-from duologue.tools.docstrings import read_docstring
-from duologue.tools.foreign import foreign_shape
+from duologue.tools.docstrings import Documentation, read_docstring
+from duologue.tools.foreign import foreign_shape, standard_shape
 from duologue.tools.shapes import (
     AnyOf,
     Choice,
@@ -49,11 +50,16 @@ class _Context:
     at: str
     free_form: bool = False
     within: tuple[Any, ...] = ()
-    """The records being read, to notice one that contains itself."""
+    """The records and aliases being read, to notice one that contains itself."""
 
     def fail(self, why: str) -> typing.NoReturn:
         msg = f"{self.at}: {why}"
         raise ConfigError(msg)
+
+    def enter(self, hint: Any) -> _Context:
+        if hint in self.within:
+            self.fail(f"{hint.__name__} contains itself, which cannot be declared")
+        return dataclasses.replace(self, within=(*self.within, hint))
 
     def field(self, name: str) -> _Context:
         return dataclasses.replace(self, at=f"{self.at}.{name}", free_form=False)
@@ -121,7 +127,7 @@ def _shape(hint: Any, context: _Context) -> Shape:
         return foreign
     origin = get_origin(hint)
     if type(hint).__name__ == "TypeAliasType":  # a `type X = ...` statement, Python 3.12 and newer
-        return _shape(cast("Any", hint).__value__, context)
+        return _shape(cast("Any", hint).__value__, context.enter(hint))
     if origin is Annotated:
         return _annotated(hint, context)
     if origin is Literal:
@@ -161,6 +167,8 @@ def _literal(constants: tuple[Any, ...], context: _Context) -> Shape:
 def _choice(kind: Any, options: dict[Any, Any], context: _Context) -> Shape:
     if kind not in _SCALARS:
         context.fail(f"a choice of {kind.__name__} cannot be declared; use strings or numbers")
+    if not options:
+        context.fail("there is nothing to choose from")
     if "" in options:
         context.fail("the empty string cannot be one of the choices")
     return Choice(_SCALARS[kind], options)
@@ -176,10 +184,11 @@ def _class(hint: type[Any], context: _Context) -> Shape:
     if issubclass(hint, Enum):
         return _choice(str, {_enum_text(member): member for member in hint}, context)
     if dataclasses.is_dataclass(hint) or typing.is_typeddict(hint):
-        if hint in context.within:
-            context.fail(f"{hint.__name__} contains itself, which cannot be declared")
-        inner = dataclasses.replace(context, within=(*context.within, hint))
+        inner = context.enter(hint)
         return _dataclass(hint, inner) if dataclasses.is_dataclass(hint) else _typed_dict(hint, inner)
+    standard = standard_shape(hint, context.at)
+    if standard is not None:
+        return standard
     if hint in _LISTS or hint is tuple:
         context.fail(f"{hint.__name__} does not say what its items are; write e.g. {hint.__name__}[str]")
     if hint in _MAPPINGS:
@@ -204,7 +213,10 @@ def _dataclass(hint: type[Any], context: _Context) -> Shape:
         shape = describe(_shape(resolve(field.type, owner, place.at), place), docs.parameters.get(field.name))
         default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         fields[field.name] = Field(shape, required=not default)
-    return _record(fields, hint, context)
+    for parameter in inspect.signature(hint).parameters.values():
+        if parameter.name not in fields and parameter.default is parameter.empty:
+            context.fail(f"{hint.__name__} wants {parameter.name!r}, which is none of its fields")
+    return _record(fields, hint, docs, context)
 
 
 def _owner(hint: type[Any], field: dataclasses.Field[Any]) -> type[Any]:
@@ -227,13 +239,15 @@ def _typed_dict(hint: type[Any], context: _Context) -> Shape:
             required = get_origin(inner) is Required
             inner = get_args(inner)[0]
         fields[name] = Field(describe(_shape(inner, place), docs.parameters.get(name)), required)
-    return _record(fields, dict, context)
+    return _record(fields, dict, docs, context)
 
 
-def _record(fields: dict[str, Field], build: Callable[..., Any], context: _Context) -> Shape:
+def _record(
+    fields: dict[str, Field], build: Callable[..., Any], docs: Documentation, context: _Context
+) -> Shape:
     if not fields and not context.free_form:
         context.fail("an object without fields cannot be declared; give it fields or mark it FreeForm")
-    return Record(fields, build)
+    return Record(fields, build, docs.summary)
 
 
 def _generic(hint: Any, origin: Any, context: _Context) -> Shape:
@@ -245,7 +259,7 @@ def _generic(hint: Any, origin: Any, context: _Context) -> Shape:
     if origin in _LISTS and args:
         item = _shape(args[0], context)
         build = _LISTS[origin]
-        if build in (set, frozenset) and isinstance(item, ListOf | Fixed | Open | Record):
+        if build in (set, frozenset) and any(kind in item.label for kind in ("a list", "an object")):
             context.fail("the items of a set must be strings, numbers or choices")
         return ListOf(item, build)
     if origin in _MAPPINGS:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Registry"]
 
+_MAX_DECLARATIONS = 512
+
 
 class Registry:
     """Tools in the order given, no two of one name. Never changes; make a new one instead.
@@ -22,11 +24,14 @@ class Registry:
         tools: Tools, or plain functions, which are declared with all defaults.
 
     Raises:
-        ConfigError: No sequence, two have the same name, or a function cannot be declared.
+        ConfigError: No sequence, more than 512, two have the same name, or a function cannot be declared.
     """
 
     def __init__(self, tools: Sequence[FunctionTool[..., Any] | Callable[..., Any]] = ()) -> None:
         check_value("tools", tools, Sequence[Any])
+        if len(tools) > _MAX_DECLARATIONS:
+            msg = f"{len(tools)} tools are too many: the service takes at most {_MAX_DECLARATIONS}"
+            raise ConfigError(msg)
         self._by_name: dict[str, FunctionTool[..., Any]] = {}
         for number, given in enumerate(tools):
             if not callable(given):

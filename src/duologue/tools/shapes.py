@@ -10,15 +10,14 @@ and raises ``ToolError`` with a sentence meant for the model.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from duologue.errors import ToolError
-from duologue.tools.conform import check, refuse, refuse_unknown
-from duologue.tools.schema import add_description
+from duologue.tools.conform import check, refuse, refuse_any, refuse_unknown, where
+from duologue.tools.schema import add_description, label_of, say_choices, say_order, wire_schema
 
 __all__ = [
     "AnyOf",
@@ -150,7 +149,7 @@ class Choice:
         schema = self.base.schema()
         if schema["type"] == "STRING":
             return {**schema, "enum": list(self.options)}
-        return add_description(schema, "One of " + ", ".join(map(str, self.options)) + ".")
+        return add_description(schema, say_choices(list(self.options)))
 
     def read(self, value: Any, at: str) -> Any:
         """Read one of the choices."""
@@ -201,7 +200,11 @@ class Fixed:
             if schema not in kinds:
                 kinds.append(schema)
         items = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-        return {"type": "ARRAY", "items": items, "minItems": len(self.places), "maxItems": len(self.places)}
+        size = len(self.places)
+        schema = {"type": "ARRAY", "items": items, "minItems": size, "maxItems": size}
+        if len(kinds) == 1:
+            return schema
+        return add_description(schema, say_order([place.label for place in self.places]))
 
     def read(self, value: Any, at: str) -> tuple[Any, ...]:
         """Read every place."""
@@ -269,12 +272,13 @@ class AnyOf:
 
     def read(self, value: Any, at: str) -> Any:
         """Try the shapes in the order in which they were written."""
+        refusals: list[tuple[str, ToolError]] = []
         for option in self.options:
             try:
                 return option.read(value, at)
-            except ToolError:
-                continue
-        return refuse(at, self.label, value)
+            except ToolError as exc:
+                refusals.append((option.label, exc))
+        return refuse_any(at, value, refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,12 +316,16 @@ class Record:
 
     fields: Mapping[str, Field]
     build: Callable[..., Any] = dict
+    description: str = ""
+    """From the docstring of its class."""
     label: str = "an object"
 
     def schema(self) -> Json:
         """Build its Schema."""
         properties = {name: field.shape.schema() for name, field in self.fields.items()}
         schema: Json = {"type": "OBJECT", "properties": properties}
+        if self.description:
+            schema["description"] = self.description
         required = [name for name, field in self.fields.items() if field.required]
         return {**schema, "required": required} if required else schema
 
@@ -336,31 +344,40 @@ class Record:
             raise
         except Exception as exc:
             # The text of a stranger's exception is for the application, not for the model.
-            msg = f"argument {at!r} is not acceptable"
-            raise ToolError(msg) from exc
+            raise ToolError(not_acceptable(at)) from exc
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
     """A type that another library (msgspec, pydantic) declares and builds.
 
-    The declared Schema is checked here first: those libraries let unknown fields pass.
+    Its fields and types are checked here first: those libraries let unknown fields pass, and take text
+    for numbers. Bounds and patterns are left to them.
     """
 
-    declared: Json
+    plain: Json
+    """The library's JSON Schema in the plain form."""
     build: Callable[[Any], Any]
     """Raises ``ToolError`` with that library's sentence."""
-    label: str = "an object"
+
+    @property
+    def label(self) -> str:
+        """Name what its schema describes."""
+        return label_of(self.plain)
 
     def schema(self) -> Json:
         """Build its Schema."""
-        return copy.deepcopy(self.declared)
+        return wire_schema(self.plain)
 
     def read(self, value: Any, at: str) -> Any:
-        """Check the value against the Schema, then build."""
-        plain = check(value, self.declared, at)
+        """Check the value against the schema, then build."""
+        checked = check(value, self.plain, at, limits=False)
         try:
-            return self.build(plain)
+            return self.build(checked)
         except ToolError as exc:
-            msg = f"argument {at!r} is not acceptable: {exc}"
-            raise ToolError(msg) from exc
+            raise ToolError(f"{not_acceptable(at)}: {exc}") from exc
+
+
+def not_acceptable(at: str) -> str:
+    """Say that the value at a place has the right shape and still won't do."""
+    return f"{where(at)} {'is' if at else 'are'} not acceptable"
