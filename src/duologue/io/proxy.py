@@ -104,17 +104,14 @@ async def _connect_tunnel(proxy: Proxy, host: str, port: int, timeout_s: float) 
     loop = asyncio.get_running_loop()
     try:
         await loop.sock_sendall(sock, _connect_request(proxy, f"{_bracketed(host)}:{port}"))
-        head = await _read_head(proxy, sock)
-    except OSError as error:
+        status = _status(await _read_head(sock))
+        if status is None or not 200 <= status < 300:
+            raise _refused(proxy, host, status)
+    except BaseException as error:
         await give_up(sock)
-        raise _failed(proxy, f"it broke the connection off: {error}", retryable=True) from error
-    except BaseException:
-        await give_up(sock)
+        if isinstance(error, OSError) and not isinstance(error, ConnectError | TimeoutError):
+            raise _failed(proxy, f"it broke the connection off: {error}", retryable=True) from error
         raise
-    status = _status(head)
-    if status is None or not 200 <= status < 300:
-        await give_up(sock)
-        raise _refused(proxy, host, status)
     return sock
 
 
@@ -126,15 +123,15 @@ def _connect_request(proxy: Proxy, authority: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def _read_head(proxy: Proxy, sock: socket.socket) -> bytes:
-    """Read the answer; what lies behind the tunnel speaks only when spoken to."""
+async def _read_head(sock: socket.socket) -> bytes:
+    """Read the answer, whole or not; what lies behind the tunnel speaks only when spoken to."""
     loop = asyncio.get_running_loop()
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         piece = await loop.sock_recv(sock, _MAX_HEAD_BYTES)
         head += piece
         if not piece or len(head) > _MAX_HEAD_BYTES:
-            raise _failed(proxy, "it does not answer as an HTTP proxy")
+            return b""
     return head
 
 

@@ -152,6 +152,8 @@ def vertex_endpoint(
         ConfigError: As for :func:`developer_endpoint`; also a location that is none.
     """
     base = _checked_url(base_url, vertex_base_url(location), allow_insecure=allow_insecure)
+    if api_key is not None and is_token(api_key):
+        raise ConfigError("an ephemeral token is good for the Developer API alone: pass vertexai=False")
     own = {**({} if api_key is None else _key_headers(api_key)), **(authorization or {})}
     path = "" if whole_url else _VERTEX.format(version=_checked_version(api_version))
     return Endpoint(_joined(base, path, "ws"), {**_checked_headers(headers, own), **own})
