@@ -31,6 +31,18 @@ async def echo(connection: ServerConnection) -> None:
         await connection.send(message)
 
 
+async def test_a_message_can_be_had_as_it_was_framed(transport: WebSocketTransport) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(b"{}")
+        await connection.send("{}")
+        await connection.wait_closed()
+
+    async with websocket_server(handler) as endpoint:
+        link = await transport.connect(endpoint, OPTIONS)
+        assert [await link.receive_framed(), await link.receive_framed()] == [b"{}", "{}"]
+        await link.close()
+
+
 async def test_text_goes_out_and_both_kinds_come_in(
     transport: WebSocketTransport, scheme: str, tls: Tls
 ) -> None:

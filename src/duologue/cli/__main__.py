@@ -1,6 +1,6 @@
 """The command ``duologue``: names its sub-commands, loads one when it is asked for.
 
-Exit codes: 0 all well, 2 a typed error or a wrong option, 130 Ctrl-C.
+Exit codes: 0 all well, 1 `verify` refuted a fact, 2 a typed error or a wrong option, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ __all__ = ["main"]
 _COMMANDS = {
     "talk": ("duologue.cli.talk", "talk", "Have a conversation; --local needs no key."),
     "emulator": ("duologue.cli.emulator", "emulator", "Run the local Gemini Live server."),
+    "verify": ("duologue.cli.verify", "verify", "Is the service as we say it is? --live asks Gemini."),
+    "tape": ("duologue.cli.tape", "app", "Look into a recorded session, replay it, draw it, import others."),
     "doctor": ("duologue.cli.doctor", "doctor", "Look at keys, devices, packages and reachability."),
     "bench": ("duologue.cli.bench", "app", "Measure what the library costs: duologue bench relay."),
 }

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 from statistics import median
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from duologue.audio.level import SILENCE_DBFS
-from duologue.cli.terminal import hide_control_echo
+from duologue.cli.terminal import Lines, hide_control_echo
 from duologue.cli.wording import clean, clock_text
 from duologue.events import AudioOutput, Event, RawMessage, Transcript
 
@@ -75,25 +74,6 @@ def make_screen(*, as_json: bool) -> Screen:
     return PlainScreen(sys.stdout)
 
 
-class _Lines:
-    """Lines of text into a stream. A reader that goes away (`| head`) does not end the call."""
-
-    def __init__(self, out: IO[str]) -> None:
-        self._out: IO[str] | None = out
-
-    def write(self, text: str) -> None:
-        if self._out is None:
-            return
-        try:
-            self._out.write(text + "\n")
-            self._out.flush()
-        except BrokenPipeError:
-            # The interpreter flushes standard output once more at its end, and would complain then.
-            if self._out is sys.stdout:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
-            self._out = None
-
-
 class JsonScreen:
     """One JSON object a line: every event except sound, last a ``summary``.
 
@@ -102,7 +82,7 @@ class JsonScreen:
     """
 
     def __init__(self, out: IO[str]) -> None:
-        self._lines = _Lines(out)
+        self._lines = Lines(out)
 
     def open(self) -> None:
         """Do nothing."""
@@ -171,7 +151,7 @@ class PlainScreen:
     """
 
     def __init__(self, out: IO[str]) -> None:
-        self._lines = _Lines(out)
+        self._lines = Lines(out)
 
     def open(self) -> None:
         """Do nothing."""

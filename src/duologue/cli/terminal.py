@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["hide_control_echo"]
+__all__ = ["Lines", "hide_control_echo"]
+
+
+class Lines:
+    """Lines of text into a stream. A reader that goes away (`| head`) does not end the call."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out: IO[str] | None = out
+
+    def write(self, text: str) -> None:
+        """Write a line and flush; nothing once nobody reads."""
+        if self._out is None:
+            return
+        try:
+            self._out.write(text + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            # The interpreter flushes standard output once more at its end, and would complain then.
+            if self._out is sys.stdout:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            self._out = None
 
 
 def hide_control_echo(stream: IO[str]) -> Callable[[], None]:
