@@ -214,6 +214,9 @@ class TurnCompleted:
     timings: TurnTimings
     reason: str | None = None
     """turnCompleteReason, e.g. "MALFORMED_FUNCTION_CALL"; None when all is well."""
+    interaction_status: str | None = None
+    """"IN_PROGRESS" when more output follows although this turn is over (models that think in the
+    background), "IDLE" when none does; None where the service says neither."""
 
 
 @dataclass(frozen=True, slots=True)

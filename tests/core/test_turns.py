@@ -430,6 +430,23 @@ class TestTimings:
         assert only(hear(watched, say.TURN_COMPLETE), TurnCompleted).timings.user_stopped_at is None
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_turn_may_be_complete_while_more_is_to_come(begin: Begin, inside: bool) -> None:
+    """Q-interaction-status: said in either of two places; what follows is a turn of its own."""
+    watched = begin()
+    hear(watched, say.sound())
+    going_on = ServerMessage(
+        server_content=ServerContent(turn_complete=True, interaction_status="IN_PROGRESS" if inside else None),
+        interaction_status=None if inside else "IN_PROGRESS",
+    )
+    first = only(hear(watched, going_on), TurnCompleted)
+    assert first.interaction_status == "IN_PROGRESS"
+    rest = hear(watched, say.sound(), say.content(turn_complete=True, interaction_status="IDLE"))
+    second = only(rest, TurnCompleted)
+    assert second.interaction_status == "IDLE"
+    assert not set(first.generations) & set(second.generations)
+
+
 class TestUsage:
     def test_late_usage_is_reported_alone(self, begin: Begin) -> None:
         watched = begin()

@@ -162,7 +162,12 @@ class Conversation:
         if content is not None and content.generation_complete:
             self.turns.generation_complete(now)
         if content is not None and content.turn_complete:
-            self.turns.turn_complete(now, self.usage.close_turn(), content.turn_complete_reason)
+            self.turns.turn_complete(
+                now,
+                self.usage.close_turn(),
+                content.turn_complete_reason,
+                content.interaction_status or message.interaction_status,
+            )
         elif usage is not None:
             self._out.emit(UsageReported(usage))
             if not self.turns.is_open:
