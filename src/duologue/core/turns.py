@@ -12,6 +12,7 @@ The rules (register and evidence: ``docs/quirks.md``):
 * Q-local-silence: after ``interrupt()`` what still comes of that turn is discarded until the service
   says ``interrupted`` or ends the turn, or the user speaks; its calls are refused, not run.
 * Q-endless-turn: a turn that never completes holds nothing up.
+* Q-interaction-status: a turn may be complete while the model goes on thinking and will say more.
 * Q-odd-audio: a sample may be split across messages, and the last one be cut in half.
 """
 
@@ -119,6 +120,11 @@ class TurnBook:
     def is_open(self) -> bool:
         """Whether the open turn has any generation yet."""
         return bool(self._open.generations)
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the model has begun any generation yet."""
+        return self._made > 0
 
     def report_playhead(self, generation_id: str, played_ms: int) -> None:
         """Take a sink's measurement; unknown ids are counted, never an error."""
@@ -267,8 +273,13 @@ class TurnBook:
         if generation is not None:
             self._end(generation, "completed")
 
-    def turn_complete(self, now: float, usage: TokenUsage | None, reason: str | None) -> None:
-        """The service has ended the turn: at most one TurnCompleted, whatever was in it."""
+    def turn_complete(
+        self, now: float, usage: TokenUsage | None, reason: str | None, status: str | None = None
+    ) -> None:
+        """The service has ended the turn: at most one TurnCompleted, whatever was in it.
+
+        Its status may say that more follows (Q-interaction-status): what does is a turn of its own.
+        """
         generation = self.current
         if generation is not None:
             self._end(generation, "completed")
@@ -276,7 +287,7 @@ class TurnBook:
         heard_ms, estimated = heard(turn.generations, now)
         self._transcript.end("model")
         self._outlet.emit(
-            TurnCompleted(turn.ids, usage, heard_ms, estimated, self._timings(turn, now), reason)
+            TurnCompleted(turn.ids, usage, heard_ms, estimated, self._timings(turn, now), reason, status)
         )
         if turn.generations:  # an empty turn does not hide the sound of the one before it
             self._last = turn
