@@ -27,10 +27,13 @@ def begin() -> Iterator[Begin]:
         *,
         until: Link = Link.READY,
         manual: bool = False,
+        handle: str | None = None,
         tools: tuple[dict[str, Any], ...] = (),
         **options: Any,
     ) -> Watched:
-        setup = {"model": "models/m", "tools": [{"functionDeclarations": list(tools)}]}
+        setup: dict[str, Any] = {"model": "models/m", "tools": [{"functionDeclarations": list(tools)}]}
+        if handle is not None:
+            setup["sessionResumption"] = {"handle": handle}
         plan = SessionPlan(
             session_id="s",
             setup=setup,

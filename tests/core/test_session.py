@@ -38,6 +38,7 @@ from duologue.events import (
     Transcript,
 )
 from duologue.wire.codec import ServerDecoder
+from duologue.wire.content import Content, Part
 from duologue.wire.server import ServerMessage, SetupComplete
 
 if TYPE_CHECKING:
@@ -277,6 +278,41 @@ class TestCommands:
             ("user", "a"),
             ("model", "b"),
         ]
+
+    @pytest.mark.parametrize("answer", [say.sound(), say.said("Hi."), say.calls(("1", "f"))])
+    def test_turns_are_refused_after_the_first_answer_where_only_a_beginning_takes_them(
+        self, begin: Begin, answer: ServerMessage
+    ) -> None:
+        """Q-content-once."""
+        watched = begin("3.1")
+        for words in ("a", "b"):
+            watched.do("send_content", [ChatMessage("user", words)], 1.0, turn_complete=False)
+            assert len(watched.last_frames) == 1
+        watched.do("receive", say.EMPTY, 2.0)
+        watched.do("send_content", [ChatMessage("user", "c")], 2.0, turn_complete=True)
+        watched.do("receive", answer, 3.0)
+        sent = len(watched.all_frames)
+        with pytest.raises(Unsupported, match=r"3\.1 takes turns only before the first answer"):
+            watched.do("send_content", [ChatMessage("user", "d")], 4.0, turn_complete=False)
+        with pytest.raises(Unsupported, match="^send_turns: "):
+            watched.do("send_turns", [Content(parts=[Part(text="d")])], 4.0, turn_complete=False)
+        assert len(watched.all_frames) == sent
+        assert [message.text for message in watched.session.chat_ctx.messages[:3]] == ["a", "b", "c"]
+        assert "d" not in [message.text for message in watched.session.chat_ctx.messages]
+        watched.do("send_text", "d", 5.0)
+        assert frames(watched) == [{"realtimeInput": {"text": "d"}}]
+
+    @pytest.mark.parametrize(("profile", "refused"), [("3.1", True), ("2.5-native", False), ("3.8", False)])
+    def test_a_resumed_conversation_has_begun(self, begin: Begin, profile: str, refused: bool) -> None:
+        """Q-content-once."""
+        watched = begin(profile, handle="h")
+        if refused:
+            with pytest.raises(Unsupported, match="not in a resumed conversation"):
+                watched.do("send_content", [ChatMessage("user", "a")], 1.0, turn_complete=True)
+            assert watched.session.chat_ctx.messages == ()
+        else:
+            watched.do("send_content", [ChatMessage("user", "a")], 1.0, turn_complete=True)
+            assert len(watched.last_frames) == 1
 
     def test_raw(self, begin: Begin) -> None:
         watched = begin()

@@ -157,10 +157,10 @@ def our_frames() -> dict[str, bytes]:
     for name, profile in PROFILES.items():
         frames[f"text {name}"] = commands.text_turn(profile, "hello")
         frames[f"reply {name}"] = commands.reply_request(profile, "greet")
-    frames["content"] = commands.client_content(
-        [ChatMessage("user", "a"), ChatMessage("model", "b")], turn_complete=False
+    frames["content"] = commands.contents(
+        commands.said([ChatMessage("user", "a"), ChatMessage("model", "b")]), turn_complete=False
     )
-    frames["interrupt"] = commands.client_content((), turn_complete=False)
+    frames["interrupt"] = commands.contents((), turn_complete=False)
     frames["stream end"] = commands.AUDIO_STREAM_END
     frames["activity start"] = commands.ACTIVITY_START
     frames["activity end"] = commands.ACTIVITY_END

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 from duologue.checks import shown
 from duologue.errors import ConfigError
-from duologue.realtime.options import live_config
+from duologue.realtime.options import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -260,7 +260,7 @@ def _session(table: _Table) -> SessionTable:
 def _service_options(table: _Table) -> Mapping[str, Any]:
     """Return the options as they are written, once they have been found to be some."""
     try:
-        live_config(table.values)
+        read_config(table.values)
     except ConfigError as error:
         table.fail(f"cannot be used: {error}")
     return table.values

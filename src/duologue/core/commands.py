@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from duologue.errors import Unsupported
 from duologue.wire.client import ClientContent, ClientMessage, Empty, RealtimeInput
 from duologue.wire.codec import encode
 from duologue.wire.content import Content, Part
@@ -18,11 +19,12 @@ __all__ = [
     "ACTIVITY_END",
     "ACTIVITY_START",
     "AUDIO_STREAM_END",
-    "client_content",
     "contents",
     "declared_behaviors",
     "handle_in",
+    "refuse_late_content",
     "reply_request",
+    "said",
     "text_turn",
 ]
 
@@ -38,20 +40,38 @@ def text_turn(profile: ModelProfile, text: str) -> bytes:
     """Return a typed user turn that the model answers."""
     if profile.text_turn == "realtime_text":
         return _realtime_text(text)
-    return _contents([("user", text)], turn_complete=True)
+    return contents([_content("user", text)], turn_complete=True)
 
 
-def client_content(turns: Sequence[ChatMessage], *, turn_complete: bool) -> bytes:
-    """Return turns as ``clientContent``."""
-    return _contents([(turn.role, turn.text) for turn in turns], turn_complete=turn_complete)
+def refuse_late_content(command: str, profile: ModelProfile, *, begun: bool) -> None:
+    """Refuse turns where the model takes them at the beginning of a conversation only (Q-content-once).
+
+    Args:
+        command: Which one asks.
+        profile: The model's row.
+        begun: The model has answered, or the conversation was resumed.
+
+    Raises:
+        Unsupported: Says what can be done instead.
+    """
+    if begun and profile.client_content == "before the first answer":
+        raise Unsupported(
+            f"{command}: profile {profile.name} takes turns only {profile.client_content}, and not in a resumed "
+            "conversation; say it with send_text, or give a new session the history"
+        )
+
+
+def said(turns: Sequence[ChatMessage]) -> list[Content]:
+    """Return turns of text as contents."""
+    return [_content(turn.role, turn.text) for turn in turns]
 
 
 def reply_request(profile: ModelProfile, instructions: str | None) -> bytes:
     """Return what makes the model speak, with or without word of what about."""
     if profile.start_reply == "realtime_text":
         return _realtime_text(instructions or _NUDGE)
-    turns = [("model", instructions)] if instructions else []
-    return _contents([*turns, ("user", _NUDGE)], turn_complete=True)
+    turns = [_content("model", instructions)] if instructions else []
+    return contents([*turns, _content("user", _NUDGE)], turn_complete=True)
 
 
 def declared_behaviors(setup: Mapping[str, Any]) -> dict[str, str]:
@@ -82,7 +102,5 @@ def contents(turns: Sequence[Content], *, turn_complete: bool) -> bytes:
     )
 
 
-def _contents(turns: Sequence[tuple[str, str]], *, turn_complete: bool) -> bytes:
-    return contents(
-        [Content(role=role, parts=[Part(text=text)]) for role, text in turns], turn_complete=turn_complete
-    )
+def _content(role: str, text: str) -> Content:
+    return Content(role=role, parts=[Part(text=text)])

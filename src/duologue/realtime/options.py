@@ -2,47 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from duologue.checks import check_value, shown
 from duologue.config import ChatMessage, LiveConfig, Role
 from duologue.errors import ConfigError
+from duologue.realtime.google_config import is_connect_config, said_by_google, set_fields
 from duologue.wire.normalise import snake_case
 
-__all__ = ["check_reply", "check_text", "check_turns", "live_config"]
+__all__ = ["check_reply", "check_text", "check_turns", "read_config"]
+
+_OF_GOOGLE: Final = ("generation_config", "tools")
+"""What google-genai has beside the fields that ``LiveConfig`` calls by the same names."""
+_OFF_UNLESS_SAID: Final = (
+    "input_audio_transcription",
+    "output_audio_transcription",
+    "context_window_compression",
+)
+"""On by default here, off by default there."""
 
 
-def live_config(given: LiveConfig | Mapping[str, Any] | object | None) -> LiveConfig:
-    """Return a LiveConfig.
+def read_config(
+    given: LiveConfig | Mapping[str, Any] | object | None,
+) -> tuple[LiveConfig, list[Callable[..., Any]]]:
+    """Return a LiveConfig, and functions that stand in a configuration of google-genai's.
+
+    A mapping leaves our defaults standing. google-genai's ``LiveConnectConfig`` is taken at its word:
+    what is unset there is unset, so it transcribes and compresses nothing unless it says so. One default
+    stays: resumption is requested, because recovery needs its handles.
 
     Args:
-        given: One already, a mapping with its fields in snake_case or camelCase, or None.
+        given: A LiveConfig already; a mapping with its fields in snake_case or camelCase, or with
+            google-genai's ``tools`` and ``generation_config``; a ``google.genai.types.LiveConnectConfig``;
+            or None.
 
     Raises:
-        ConfigError: Something else, or a mapping with a key that is no option; says which there are.
+        ConfigError: Something else, or a field that is no option; says which there are.
     """
-    if given is None:
-        return LiveConfig()
-    if isinstance(given, LiveConfig):
-        return given
-    if not isinstance(given, Mapping):
+    if given is None or isinstance(given, LiveConfig):
+        return given or LiveConfig(), []
+    if is_connect_config(given):
+        defaults = dict.fromkeys(_OFF_UNLESS_SAID)
+        options, functions = said_by_google(defaults | _named(set_fields(given)))
+    elif isinstance(given, Mapping):
+        options, functions = said_by_google(_named(cast("Mapping[object, Any]", given)))
+    else:
         raise ConfigError(
-            f"config is a {type(given).__name__}; give a duologue.LiveConfig or a mapping of its fields"
+            f"config is {shown(given)}; give a duologue.LiveConfig, a mapping of its fields, "
+            "or google-genai's LiveConnectConfig"
         )
+    return LiveConfig(**options), functions
+
+
+def _named(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return options by their names in snake_case."""
     allowed = {field.name for field in fields(LiveConfig)}
     options: dict[str, Any] = {}
-    for key, value in cast("Mapping[object, Any]", given).items():
+    for key, value in given.items():
         name = snake_case(key) if isinstance(key, str) else ""
-        if name not in allowed:
+        if name not in allowed and name not in _OF_GOOGLE:
             raise ConfigError(
                 f"config has no option {shown(key)}; its options are {', '.join(sorted(allowed))}"
             )
         if name in options:
             raise ConfigError(f"config has {name} twice, in camelCase and in snake_case; give one of the two")
         options[name] = value
-    return LiveConfig(**options)
+    return options
 
 
 def check_text(text: str) -> None:
