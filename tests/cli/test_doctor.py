@@ -8,14 +8,19 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from duologue.cli import diagnosis
 from duologue.cli.diagnosis import Finding, diagnose
+from duologue.io.auth import VARIABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CANARY = "AIza-canary-0123456789"
+VERTEX = {"GOOGLE_GENAI_USE_VERTEXAI": "true"}
 
 
 def find(findings: list[Finding], name: str) -> Finding:
@@ -23,8 +28,7 @@ def find(findings: list[Finding], name: str) -> Finding:
 
 
 def doctor(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    names = ("GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL")
-    env = {name: value for name, value in os.environ.items() if name not in names}
+    env = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     return subprocess.run(
         [sys.executable, "-m", "duologue", "doctor", *options],
         capture_output=True,
@@ -64,23 +68,113 @@ async def test_offline_is_no_fault(refusing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "state", "words"),
+    ("environ", "name", "state", "words"),
     [
-        ({}, "missing", "neither GOOGLE_API_KEY nor GEMINI_API_KEY"),
-        ({"GEMINI_API_KEY": CANARY}, "ok", "from GEMINI_API_KEY"),
+        ({}, "backend", "ok", "Gemini Developer API, by default"),
+        ({}, "API key", "missing", "neither GOOGLE_API_KEY nor GEMINI_API_KEY"),
+        ({"GEMINI_API_KEY": CANARY}, "API key", "ok", "from GEMINI_API_KEY"),
         (
             {"GEMINI_API_KEY": "other", "GOOGLE_API_KEY": CANARY},
+            "API key",
             "ok",
             "from GOOGLE_API_KEY; GEMINI_API_KEY is set too",
         ),
-        ({"GOOGLE_API_KEY": "  "}, "missing", "neither"),
+        ({"GOOGLE_API_KEY": "  "}, "API key", "missing", "neither"),
+        (VERTEX, "backend", "ok", "Vertex AI, as GOOGLE_GENAI_USE_VERTEXAI says"),
+        (VERTEX | {"GOOGLE_API_KEY": CANARY}, "API key", "ok", "from GOOGLE_API_KEY"),
+        (VERTEX, "project and location", "ok", "the credentials' project, location global"),
+        (
+            VERTEX | {"GOOGLE_CLOUD_PROJECT": CANARY, "GOOGLE_API_KEY": "unused"},
+            "project and location",
+            "ok",
+            "from GOOGLE_CLOUD_PROJECT",
+        ),
+        (
+            VERTEX | {"CLOUDSDK_CONFIG": "/nowhere"},
+            "credentials",
+            "missing",
+            "no key file and no gcloud login",
+        ),
+        (
+            VERTEX | {"GOOGLE_APPLICATION_CREDENTIALS": f"/nowhere/{CANARY}"},
+            "credentials",
+            "broken",
+            "GOOGLE_APPLICATION_CREDENTIALS names a file that is not there",
+        ),
+        (
+            VERTEX | {"GOOGLE_APPLICATION_CREDENTIALS": __file__},
+            "credentials",
+            "ok",
+            "from GOOGLE_APPLICATION",
+        ),
+        (
+            VERTEX | {"GOOGLE_VERTEX_BASE_URL": "https://gw.example"},
+            "credentials",
+            "ok",
+            "none: the base URL",
+        ),
+        (
+            VERTEX | {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": "https://gw.example"},
+            "GOOGLE_GEMINI_BASE_URL",
+            "ok",
+            "set, and not used",
+        ),
+        (
+            VERTEX | {"GOOGLE_API_KEY": "k", "GOOGLE_VERTEX_BASE_URL": "https://gw.example"},
+            "GOOGLE_VERTEX_BASE_URL",
+            "ok",
+            "sessions go to gw.example",
+        ),
     ],
 )
-def test_keys_are_named_and_never_shown(environ: dict[str, str], state: str, words: str) -> None:
-    (finding,) = diagnosis._keys(environ)
-    assert finding.state == state
-    assert finding.detail.startswith(words)
-    assert CANARY not in finding.detail
+def test_credentials_are_named_and_never_shown(
+    environ: dict[str, str], name: str, state: str, words: str
+) -> None:
+    findings = diagnosis._credentials(environ)
+    finding = find(findings, name)
+    assert (finding.state, finding.detail[: len(words)]) == (state, words)
+    assert all(CANARY not in found.detail for found in findings)
+
+
+def test_a_gcloud_login_is_found(tmp_path: Path) -> None:
+    (tmp_path / "application_default_credentials.json").write_text("{}", encoding="utf-8")
+    finding = find(diagnosis._credentials(VERTEX | {"CLOUDSDK_CONFIG": str(tmp_path)}), "credentials")
+    assert (finding.state, finding.detail) == ("ok", "from gcloud's application default login")
+
+
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        ({}, "generativelanguage.googleapis.com"),
+        (VERTEX, "aiplatform.googleapis.com"),
+        (VERTEX | {"GOOGLE_CLOUD_LOCATION": "eu"}, "aiplatform.eu.rep.googleapis.com"),
+    ],
+)
+def test_where_it_would_go(environ: dict[str, str], host: str) -> None:
+    assert diagnosis._service_host(environ) == (host, 443, True)
+
+
+def test_a_proxy_is_named_without_its_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "https_proxy",
+        "wss_proxy",
+        "WSS_PROXY",
+        "socks_proxy",
+        "SOCKS_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{CANARY}@proxy.example:3128")
+    assert diagnosis._proxy({}).detail == "proxy.example:3128, from HTTPS_PROXY"
+    monkeypatch.setenv("HTTPS_PROXY", f"ftp://user:{CANARY}@proxy.example")
+    broken = diagnosis._proxy({})
+    assert (broken.state, broken.required) == ("broken", True)
+    assert CANARY not in broken.detail
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.delenv("ALL_PROXY", raising=False)
+    monkeypatch.delenv("all_proxy", raising=False)
+    assert diagnosis._proxy({}).detail == "none"
 
 
 def test_a_missing_package_names_its_extra() -> None:

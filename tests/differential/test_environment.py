@@ -452,5 +452,5 @@ def test_every_deviation_is_one(
 
 
 def test_every_deviation_has_its_case_above() -> None:
-    (marks,) = [mark for mark in test_every_deviation_is_one.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
+    (marks,) = [mark for mark in test_every_deviation_is_one.pytestmark if mark.name == "parametrize"]
     assert sorted(name for name, _ in marks.args[1]) == sorted(DEVIATIONS)

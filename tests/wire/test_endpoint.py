@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from duologue.errors import ConfigError
-from duologue.wire.endpoint import DEVELOPER_BASE_URL, developer_endpoint, is_loopback
+from duologue.wire.endpoint import (
+    DEVELOPER_BASE_URL,
+    Endpoint,
+    bearer,
+    developer_endpoint,
+    is_loopback,
+    rest_endpoint,
+    vertex_endpoint,
+)
 
 KEY = "AIzaCanaryCanaryCanary"
+TOKEN = "auth_tokens/canary-of-a-token"
+VERTEX = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 METHOD = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
 
@@ -150,3 +160,112 @@ def test_headers_are_added() -> None:
 )
 def test_loopback(host: str | None, is_this_machine: bool) -> None:
     assert is_loopback(host) is is_this_machine
+
+
+# --- ephemeral tokens ------------------------------------------------------------------------------------------------
+
+
+def test_a_token_has_a_method_and_a_header_of_its_own() -> None:
+    endpoint = developer_endpoint(api_key=TOKEN)
+    assert endpoint.url == DEVELOPER_BASE_URL.replace("https", "wss") + METHOD + "Constrained"
+    assert endpoint.headers == {"Authorization": f"Token {TOKEN}"}
+    assert TOKEN not in endpoint.url + repr(endpoint)
+
+
+def test_nobody_else_sets_a_tokens_header() -> None:
+    for name in ("authorization", "Authorization", "x-goog-api-key"):
+        with pytest.raises(ConfigError, match="the header"):
+            developer_endpoint(api_key=TOKEN, headers={name: "other"})
+    assert (
+        developer_endpoint(api_key=KEY, headers={"Authorization": "mine"}).headers["Authorization"] == "mine"
+    )
+
+
+def test_a_token_is_of_one_backend() -> None:
+    with pytest.raises(ConfigError, match="vertexai=False"):
+        vertex_endpoint(api_key=TOKEN)
+
+
+# --- Vertex AI -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        (None, "aiplatform.googleapis.com"),
+        ("global", "aiplatform.googleapis.com"),
+        ("us", "aiplatform.us.rep.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ("us-central1", "us-central1-aiplatform.googleapis.com"),
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+    ],
+)
+def test_locations(location: str | None, host: str) -> None:
+    assert vertex_endpoint(location=location).url == f"wss://{host}{VERTEX}"
+
+
+@pytest.mark.parametrize("location", ["", "evil.example/", "a.b", "US-CENTRAL1", "x" * 64, "a b", "é", "a@b"])
+def test_locations_that_are_none(location: str) -> None:
+    with pytest.raises(ConfigError, match="location"):
+        vertex_endpoint(location=location)
+
+
+def test_the_ways_to_pay() -> None:
+    assert vertex_endpoint(api_key=KEY).headers == {"x-goog-api-key": KEY}
+    paid = vertex_endpoint(authorization=bearer("ya29.t", quota_project="p"), headers={"x-team": "voice"})
+    assert paid.headers == {"Authorization": "Bearer ya29.t", "x-goog-user-project": "p", "x-team": "voice"}
+    assert vertex_endpoint(headers={"Authorization": "mine"}).headers == {"Authorization": "mine"}
+
+
+@pytest.mark.parametrize("name", ["authorization", "X-Goog-User-Project", "x-goog-api-key"])
+def test_nobody_else_sets_the_credentials_headers(name: str) -> None:
+    with pytest.raises(ConfigError, match="the header"):
+        vertex_endpoint(authorization=bearer("t", quota_project="p"), headers={name: "x"})
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nX-Evil: 1", "é"])
+def test_access_tokens_that_no_header_can_hold(token: str) -> None:
+    with pytest.raises(ConfigError, match="access token") as refused:
+        bearer(token)
+    assert not token or token not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "whole", "url"),
+    [
+        ("https://gw.example", False, f"wss://gw.example{VERTEX}"),
+        ("https://gw.example/a/", False, f"wss://gw.example/a{VERTEX}"),
+        ("https://gw.example/a/", True, "wss://gw.example/a/"),
+        ("wss://gw.example", True, "wss://gw.example"),
+        ("http://127.0.0.1:8", False, f"ws://127.0.0.1:8{VERTEX}"),
+    ],
+)
+def test_other_hosts(base_url: str, whole: bool, url: str) -> None:
+    assert vertex_endpoint(base_url=base_url, whole_url=whole).url == url
+
+
+def test_unencrypted_links_to_vertex_need_loopback_or_a_word() -> None:
+    for base_url in ("http://gw.example", "ws://10.0.0.1"):
+        with pytest.raises(ConfigError, match="allow_insecure"):
+            vertex_endpoint(base_url=base_url, api_key=KEY)
+        assert not vertex_endpoint(base_url=base_url, api_key=KEY, allow_insecure=True).secure
+
+
+# --- beside the WebSocket --------------------------------------------------------------------------------------------
+
+
+def test_resources() -> None:
+    endpoint = rest_endpoint("auth_tokens", api_key=KEY)
+    assert endpoint.url == f"{DEVELOPER_BASE_URL}/v1beta/auth_tokens"
+    assert endpoint.headers == {"x-goog-api-key": KEY}
+    assert endpoint.secure
+    local = rest_endpoint("auth_tokens", api_key=KEY, base_url="ws://127.0.0.1:8/p/", api_version="v1alpha")
+    assert local.url == "http://127.0.0.1:8/p/v1alpha/auth_tokens"
+    assert not local.secure
+    with pytest.raises(ConfigError, match="allow_insecure"):
+        rest_endpoint("auth_tokens", api_key=KEY, base_url="http://example.com")
+
+
+def test_what_is_secret_of_an_endpoint() -> None:
+    secrets = Endpoint("wss://h/", {"Authorization": "Bearer ya29.t", "x-goog-api-key": KEY}).secrets
+    assert set(secrets) == {"Bearer ya29.t", "ya29.t", KEY}

@@ -18,6 +18,8 @@ from duologue.errors import AudioError, ConfigError, DuologueError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from duologue.io.auth import Account
+
 __all__ = ["Finding", "State", "diagnose"]
 
 State = Literal["ok", "missing", "optional", "broken", "not reached"]
@@ -130,20 +132,23 @@ def _credentials(environ: Mapping[str, str]) -> list[Finding]:
         account = find_account(environ=environ)
     except ConfigError:
         names = " nor ".join(API_KEY_VARIABLES)
-        return [
-            *findings,
-            Finding("keys", "API key", "missing", f"neither {names} is set; --local needs none"),
-        ]
+        findings.append(Finding("keys", "API key", "missing", f"neither {names} is set; --local needs none"))
+    else:
+        findings += _paid_by(account, environ)
+    return [*findings, *_base_urls(environ)]
+
+
+def _paid_by(account: Account, environ: Mapping[str, str]) -> list[Finding]:
+    from duologue.io.auth import API_KEY_VARIABLES
+
     if account.key is not None:
         others = [name for name in API_KEY_VARIABLES if environ.get(name, "").strip()]
         others.remove(account.key.source)
         unused = f"; {', '.join(others)} is set too and not used" if others else ""
-        findings.append(Finding("keys", "API key", "ok", f"from {account.key.source}{unused}"))
-    elif account.way == "oauth":
-        findings += _google_account(environ)
-    else:
-        findings.append(Finding("keys", "credentials", "ok", "none: the base URL is a gateway's"))
-    return [*findings, *_base_urls(environ)]
+        return [Finding("keys", "API key", "ok", f"from {account.key.source}{unused}")]
+    if account.way == "oauth":
+        return _google_account(environ)
+    return [Finding("keys", "credentials", "ok", "none: the base URL is a gateway's")]
 
 
 def _google_account(environ: Mapping[str, str]) -> list[Finding]:

@@ -14,8 +14,8 @@ from duologue.cli.scene import Await, Say, Scene, SessionTable, Step, TypeText, 
 from duologue.cli.tools_file import load_tools
 from duologue.config import SessionOptions
 from duologue.errors import ConfigError
-from duologue.tape import check_free
 from duologue.io.auth import find_account
+from duologue.tape import check_free
 
 if TYPE_CHECKING:
     from pathlib import Path
