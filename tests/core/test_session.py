@@ -294,7 +294,7 @@ class TestCommands:
         sent = len(watched.all_frames)
         with pytest.raises(Unsupported, match=r"3\.1 takes turns only before the first answer"):
             watched.do("send_content", [ChatMessage("user", "d")], 4.0, turn_complete=False)
-        with pytest.raises(Unsupported, match="^send_turns: "):
+        with pytest.raises(Unsupported, match=r"^send_turns: "):
             watched.do("send_turns", [Content(parts=[Part(text="d")])], 4.0, turn_complete=False)
         assert len(watched.all_frames) == sent
         assert [message.text for message in watched.session.chat_ctx.messages[:3]] == ["a", "b", "c"]
