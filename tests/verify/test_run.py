@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.verify.conftest import LIMITS, OVER, REPLY, USAGE, Manners, handle, scripted, sound
 
-from duologue.errors import AuthError
+from duologue.errors import AuthError, ConfigError
 from duologue.tape.reader import Tape
 from duologue.verify.catalogue import PROBES, chosen
 from duologue.verify.probe import Claim, Observed, Probe, UnsettledError
@@ -75,7 +75,7 @@ async def test_a_close_nobody_asked_for_is_a_finding() -> None:
         ("voice-activity", Manners(), "not_heard"),
         ("bad-key", Manners(status=None, opening=[]), "silent"),
         ("go-away", Manners(), "no_end"),
-        ("usage-place", Manners(status=503), "no_link"),
+        ("usage-place", Manners(status=503), "failed"),
     ],
 )
 async def test_what_allows_no_conclusion_is_not_available(probe: str, manners: Manners, word: str) -> None:
@@ -175,3 +175,9 @@ def test_what_takes_patience_is_run_when_asked_for() -> None:
     probes = {probe.id for probe, _ in chosen(patient=False)}
     assert "go-away" not in probes
     assert {probe.id for probe, _ in chosen(["go-away"], patient=False)} == {"go-away"}
+
+
+def test_tapes_are_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "an-older-one.tape").touch()
+    with pytest.raises(ConfigError, match="another folder"):
+        Tapes(tmp_path)

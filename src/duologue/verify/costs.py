@@ -16,8 +16,8 @@ __all__ = ["cost_usd", "estimate_usd"]
 
 _TOKENS_IN: Final = 2_000
 """Of one turn: the service's own preamble, which has been seen to come to 1,131, and what was said."""
-_SOUND_TOKENS_OUT: Final = 750
-"""Half a minute of sound; stories are cut short sooner, greetings are shorter."""
+_SOUND_TOKENS_OUT: Final = 300
+"""Twelve seconds of sound: greetings are shorter, and of a story more is made than is waited for."""
 _MILLION: Final = 1_000_000
 
 

@@ -33,7 +33,7 @@ class LiveSide:
     """
 
     name: Literal["emulator", "live"] = "live"
-    pace = Pace(patience_s=25.0, quiet_s=6.0, speed=1.0, link_life_s=16 * 60.0)
+    pace = Pace(patience_s=25.0, quiet_s=6.0, speed=1.0, link_life_s=16 * 60.0, settle_s=2.0)
 
     def __init__(self, address: Address) -> None:
         self.host = address.host

@@ -6,7 +6,6 @@ with what it checks.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +207,7 @@ class Rig:
         sound = await self._side.speech() + silence(tail_s)
         for chunk in chunks(sound):
             await wire.send(encode_audio(chunk, SAMPLE_RATE))
-            await asyncio.sleep(CHUNK_MS / 1000 / self.pace.speed)
+            await wire.wait(CHUNK_MS / 1000 / self.pace.speed)
 
     async def handle(self, wire: Wire) -> str:
         """Return the newest handle to resume from, after waiting for a newer one.

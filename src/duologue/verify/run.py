@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from duologue.errors import AuthError, DuologueError
+from duologue.errors import AuthError, DuologueError, TapeError
 from duologue.verify.probe import EndedError, Finding, Observed, UnsettledError
 from duologue.verify.rig import Rig
 from duologue.wire.close import classify
@@ -89,7 +89,8 @@ async def verify(
 
 async def probe_alone(side: Side, probe: Probe, profile: str, limits: Limits) -> Finding:
     """Run one probe on one profile, without asking first whether the profile can be opened at all."""
-    return await _Run(side, limits, lambda finding: None, None, Verification()).probed(probe, PROFILES[profile])  # noqa: ARG005
+    run = _Run(side, limits, lambda _: None, None, Verification())
+    return await run.probed(probe, PROFILES[profile])
 
 
 class _Run:
@@ -170,8 +171,10 @@ class _Run:
             observed = Observed(unsettled.word, unsettled.detail)
         except TimeoutError:
             observed = Observed("out_of_time", "its time, or that of all probes, had run out")
+        except TapeError:
+            raise
         except DuologueError as error:
-            observed = Observed("no_link", str(error))
+            observed = Observed("failed", str(error))
         self._keep(row, rig)
         seconds = round(time.monotonic() - began_at, 2)
         return _finding(probe, row, observed, judged=judged, seconds=seconds)

@@ -52,6 +52,8 @@ class Pace:
     """Sound is sent this many times faster than it was spoken."""
     link_life_s: float
     """Within this a link announces its end."""
+    settle_s: float = 0.0
+    """After a link was closed, until the service has noticed."""
 
 
 class Side(Protocol):

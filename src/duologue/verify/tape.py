@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from duologue.core.session import SessionPlan
+from duologue.errors import ConfigError
 from duologue.tape.format import Line
 from duologue.tape.writer import TapeWriter
 
@@ -29,10 +30,17 @@ class Tapes:
     """Where the tapes of a run go.
 
     Args:
-        folder: Made when the first is written; holds no tape yet.
+        folder: Made when the first is written.
+
+    Raises:
+        ConfigError: There are tapes in it.
     """
 
     def __init__(self, folder: Path) -> None:
+        if any(folder.glob("*.tape")):
+            raise ConfigError(
+                f"{folder} holds tapes already, which are never written over: give another folder"
+            )
         self.folder = folder
         self._links: dict[str, int] = {}
 
@@ -71,7 +79,7 @@ class LinkTape:
             plan = SessionPlan(
                 session_id=self._path.stem, setup=_setup_in(frame) or self._setup, profile=self._row
             )
-            self._writer = TapeWriter(self._path, plan, self._secrets, source="duologue verify")
+            self._writer = TapeWriter(self._path, plan, self._secrets)
         if direction == "up":
             self._writer.sent(frame, at=at)
         else:

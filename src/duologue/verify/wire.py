@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -103,6 +104,8 @@ class Wire:
     def __init__(self, link: WebSocketLink, record: Callable[[Direction, bytes], None] | None = None) -> None:
         self._link = link
         self._record = record
+        self._waiting: deque[Received] = deque()  # read while nobody watched
+        self._lost: LinkLost | None = None
         self._decoder = ServerDecoder()
         self.handle: str | None = None
         """The newest one to resume from."""
@@ -128,7 +131,8 @@ class Wire:
         deadline_at = time.monotonic() + within_s
         while True:
             try:
-                arrived = await self._next(deadline_at)
+                if not self._waiting:
+                    await self._read(deadline_at)
             except TimeoutError:
                 return Seen(tuple(seen), "silent", time.monotonic())
             except LinkLost as lost:
@@ -136,25 +140,43 @@ class Wire:
                 return Seen(
                     tuple(seen), "closed", time.monotonic(), lost.number or _NO_CLOSE_FRAME, lost.reason
                 )
-            seen += arrived
-            if any(mark(one.message) for one in arrived):
-                return Seen(tuple(seen), "met", time.monotonic())
+            while self._waiting:
+                seen.append(self._waiting.popleft())
+                if mark(seen[-1].message):
+                    return Seen(tuple(seen), "met", time.monotonic())
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass and go on reading: a service that is not read from stops sending, or gives up."""
+        deadline_at = time.monotonic() + seconds
+        with contextlib.suppress(TimeoutError):
+            while self._lost is None:
+                try:
+                    await self._read(deadline_at)
+                except LinkLost as lost:
+                    self._lost = lost
 
     async def close(self) -> None:
         """Close in good order."""
         await self._link.close()
 
-    async def _next(self, deadline_at: float) -> list[Received]:
+    async def _read(self, deadline_at: float) -> None:
+        """Take one frame.
+
+        Raises:
+            LinkLost: The link is over, now or since it was last read.
+            TimeoutError: There was none in time.
+        """
+        if self._lost is not None:
+            raise self._lost
         async with asyncio.timeout(max(deadline_at - time.monotonic(), 0)):
             frame = await self._link.receive_framed()
         at_s = time.monotonic()
         raw = frame.encode() if isinstance(frame, str) else frame
         self._note_frame("down", raw)
-        messages = self._decoder.decode(frame)
-        for message in messages:
-            self._note(message)
         framing: Literal["text", "binary"] = "text" if isinstance(frame, str) else "binary"
-        return [Received(at_s, message, framing) for message in messages]
+        for message in self._decoder.decode(frame):
+            self._note(message)
+            self._waiting.append(Received(at_s, message, framing))
 
     def _note_frame(self, direction: Direction, frame: bytes) -> None:
         if self._record is not None:

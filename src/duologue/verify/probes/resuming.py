@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from duologue.verify import marks
@@ -27,7 +28,9 @@ async def _handle_after(rig: Rig, text: str) -> str:
     """Hold one turn on a link of its own, close it, and return its handle."""
     async with rig.session(sessionResumption={}) as wire:
         await rig.answer(wire, text)
-        return await rig.handle(wire)
+        handle = await rig.handle(wire)
+    await asyncio.sleep(rig.pace.settle_s)
+    return handle
 
 
 async def _malformed_handle(rig: Rig) -> Observed:
@@ -67,6 +70,7 @@ async def _lost_generation(rig: Rig) -> Observed:
         handle = await rig.handle(wire)
         await rig.begin_story(wire)
         handle = wire.handle or handle
+    await asyncio.sleep(rig.pace.settle_s)
     async with rig.session(sessionResumption={"handle": handle}) as wire:
         seen = (await wire.watch(marks.answers, rig.pace.quiet_s)).expect()
         return Observed("continued" if seen.end == "met" else "not_continued")
