@@ -59,8 +59,9 @@ format: setup ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Import time and the relay, one JSON object each (about 3 minutes)
+bench: setup ## Import time, the codec and the relay, one JSON object each (about 3 minutes)
 	$(BIN)/python benchmarks/import_time.py --json
+	$(BIN)/duologue bench codec --json
 	$(BIN)/duologue bench relay --sessions 100 --json
 
 # Universal: one file for every platform and Python; hashed; no index is named, so it works with any.

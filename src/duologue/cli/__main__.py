@@ -25,7 +25,7 @@ _COMMANDS = {
     "verify": ("duologue.cli.verify", "verify", "Is the service as we say it is? --live asks Gemini."),
     "tape": ("duologue.cli.tape", "app", "Look into a recorded session, replay it, draw it, import others."),
     "doctor": ("duologue.cli.doctor", "doctor", "Look at keys, devices, packages and reachability."),
-    "bench": ("duologue.cli.bench", "app", "Measure what the library costs: duologue bench relay."),
+    "bench": ("duologue.cli.bench", "app", "Measure what the library costs: duologue bench relay, codec."),
 }
 
 _USAGE = """\

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from duologue.bench.codec import CodecFigures
     from duologue.bench.relay import RelayFigures
 
 __all__ = ["app"]
@@ -18,13 +19,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    subcommand_metavar="relay [OPTIONS]",
+    subcommand_metavar="relay | codec [OPTIONS]",
 )
 
 
 @app.callback()
 def bench() -> None:
-    """Measure what the library costs: duologue bench relay."""
+    """Measure what the library costs: duologue bench relay, duologue bench codec."""
 
 
 @app.command()
@@ -56,6 +57,23 @@ def relay(
         sys.stdout.flush()
 
 
+@app.command()
+def codec(
+    rounds: Annotated[int, typer.Option(help="Measurements of each kind; the median counts.")] = 15,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: ARG001 -- read by main
+) -> None:
+    """Microseconds to read 40 ms of the model's sound and to write 50 ms of a microphone's.
+
+    Beside google-genai's own session without its socket, in the same process in turn, where that package
+    is installed.
+    """
+    from duologue.bench.codec import CodecPlan, measure_codec
+
+    figures = measure_codec(CodecPlan(rounds=rounds))
+    sys.stdout.write((json.dumps(asdict(figures)) if as_json else _table(figures)) + "\n")
+
+
 def _progress(line: str) -> None:
     sys.stderr.write(line + "\n")
 
@@ -66,3 +84,22 @@ def _words(figures: RelayFigures) -> str:
         f"{figures.cpu_ms_per_session_s:.2f} ms CPU a session-second, bare {figures.bare_cpu_ms_per_session_s:.2f} ms, "
         f"ratio {figures.ratio:.2f} (medians of {figures.rounds})"
     )
+
+
+def _table(figures: CodecFigures) -> str:
+    theirs = f"google-genai {figures.google_genai}" if figures.google_genai else "google-genai not installed"
+    lines = [f"{'':<30}{'duologue':>10}{theirs:>28}{'ratio':>8}"]
+    for name, ours_us, theirs_us, ratio in (
+        ("decode 40 ms of sound", figures.decode_us, figures.google_genai_decode_us, figures.decode_ratio),
+        (
+            "encode 50 ms of microphone",
+            figures.encode_us,
+            figures.google_genai_encode_us,
+            figures.encode_ratio,
+        ),
+    ):
+        beside = "" if theirs_us is None or ratio is None else f"{theirs_us:>25.2f} µs{ratio:>8.1f}"
+        lines.append(f"{name:<30}{ours_us:>7.2f} µs{beside}")
+    collected = "on" if figures.gc_enabled else "off"
+    lines.append(f"medians of {figures.rounds} rounds; garbage collection {collected}; {figures.base64}")
+    return "\n".join(lines)

@@ -91,7 +91,7 @@ class _Decoder(Generic[_Message]):
     def __init__(self, cls: type[_Message], *, numbers_as_text: bool) -> None:
         self._cls = cls
         self._strictly = not numbers_as_text
-        self._strict = msgspec.json.Decoder(cls)
+        self._decode_strictly = msgspec.json.Decoder(cls).decode
         self.unknown: dict[str, int] = {}
         """How often each field came that no schema has, by its dotted path (the first 200 characters of it,
         the first 256 paths). Their content is not kept: a tape holds the frame as it came."""
@@ -105,10 +105,12 @@ class _Decoder(Generic[_Message]):
         """
         raw = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
         try:
-            message = self._strict.decode(raw)
+            message = self._decode_strictly(raw)
         except (msgspec.ValidationError, msgspec.DecodeError, ValueError, RecursionError):
             return [self._convert(value) for value in _json_values(raw)]
-        if _has_many_brackets(raw):
+        # Nothing opens behind the head of a frame of sound, and that is most frames: looked at here, in place.
+        opens_later = raw.find(b"{", _MAX_DEPTH) > 0 or raw.find(b"[", _MAX_DEPTH) > 0
+        if opens_later and _has_many_brackets(raw):
             _check_depth(msgspec.json.decode(raw))
         return [message]
 
@@ -203,9 +205,6 @@ def _past_blanks(text: str, at: int) -> int:
 
 
 def _has_many_brackets(raw: bytes) -> bool:
-    """Tell whether ``raw`` may be too deep; for a frame of sound by a glance behind its head."""
-    if raw.find(b"{", _MAX_DEPTH) < 0 and raw.find(b"[", _MAX_DEPTH) < 0:
-        return False
     return raw.count(b"{") + raw.count(b"[") > _MAX_DEPTH
 
 
