@@ -113,12 +113,21 @@ class Address:
             ConnectError: Why there is none.
             ConfigError: See :meth:`endpoint`; also credentials that belong to no project.
         """
+        try:
+            async with asyncio.timeout(options.connect_timeout_s):
+                await self._locate(core, clock)
+                endpoint = await self.endpoint()
+        except TimeoutError:
+            msg = f"there was no token within connect_timeout_s ({options.connect_timeout_s:g} s)"
+            raise ConnectError(msg, phase="connect", retryable=True) from None
+        return await transport.connect(endpoint, options)
+
+    async def _locate(self, core: Session, clock: Clock) -> None:
         account = self.account
         if self.google is not None and account.project is None:
             project = await self.google.project()
             self.account = replace(account, project=project)
             core.locate(project, account.location or GLOBAL_LOCATION, clock.now())
-        return await transport.connect(await self.endpoint(), options)
 
     def _endpoint(self, token: str, authorization: Mapping[str, str]) -> Endpoint:
         """Return the endpoint; ``token`` counts on the Developer API, ``authorization`` on Vertex AI."""
