@@ -159,14 +159,11 @@ class Tape:
             path = sound_path(self.path, direction)
             self._sound[direction] = _open(path) if path.exists() else None
         file = self._sound[direction]
-        pcm = b""
-        if file is not None:
-            file.seek(offset)
-            pcm = file.read(length)
-        if len(pcm) < length:
+        if file is None or offset + length > os.fstat(file.fileno()).st_size:
             name = sound_path(self.path, direction).name
             raise TapeError(f"its sound is missing: {name} has no {length} bytes at {offset}")
-        return pcm
+        file.seek(offset)
+        return file.read(length)
 
     @contextmanager
     def _where(self, number: int) -> Iterator[None]:

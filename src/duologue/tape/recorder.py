@@ -181,7 +181,7 @@ class TapeRecorder:
                 case "hide":
                     writer.scrubber.hide(content)
                 case _:
-                    writer.raw(content)
+                    writer.encoded(content)
         writer.flush()
         self._written_bytes += size_bytes
 

@@ -15,7 +15,7 @@ import msgspec
 from duologue.core.journal import INPUTS
 from duologue.core.session import Session
 from duologue.errors import DuologueError, TapeError
-from duologue.tape.secrets import Scrubber
+from duologue.tape.secrets import Scrubber, is_scrubbed
 from duologue.tape.values import arguments_of, event_value
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class _Comparison:
         for number, line in self._tape.lines():
             difference = None
             if line.event is not None:
-                taped = _text({"event": line.event, "with": line.args or {}})
+                taped = _event(line.event, line.args or {})
                 difference = self._compare("events", self._events, number, taped)
             elif line.sent is not None:
                 frame = self._tape.frame(number, line).decode(errors="backslashreplace")
@@ -164,12 +164,12 @@ class _Comparison:
         return None
 
     def _collect(self, number: int) -> None:
-        clean = self._scrubber.text  # what the recorder would have hidden of it, hide here too
         for event in self._core.events():
-            text = _text({"event": type(event).__name__, "with": event_value(event)})
-            self._events.append((number, _text(msgspec.json.decode(clean(text)))))
+            # What the recorder would have hidden of it is hidden here too.
+            value = self._scrubber.clean(msgspec.json.decode(msgspec.json.encode(event_value(event))))
+            self._events.append((number, _event(type(event).__name__, value)))
         for frame in self._core.to_send():
-            text = clean(frame.data.decode(errors="backslashreplace"))
+            text = self._scrubber.frame(frame.data.decode(errors="backslashreplace"))
             self._frames.append((number, _frame(text, frame.audio_ms)))
 
     def _compare(
@@ -182,8 +182,11 @@ class _Comparison:
         return None
 
 
-def _text(value: dict[str, Any]) -> str:
-    return msgspec.json.encode(value).decode()
+def _event(name: str, values: dict[str, Any]) -> str:
+    if name == "ToolCall" and is_scrubbed(str(values.get("arguments"))):
+        # The key is a digest of arguments that are not on the tape.
+        values = {**values, "idempotency_key": None}
+    return msgspec.json.encode({"event": name, "with": values}).decode()
 
 
 def _frame(text: str, audio_ms: float) -> str:

@@ -11,12 +11,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from duologue.wire.scrub import scrub
+from duologue.wire.scrub import HIDDEN, scrub
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Scrubber"]
+__all__ = ["Scrubber", "is_scrubbed"]
 
 _SHORTEST: Final = 6
 """A shorter "handle" is a word that would be cut out of everything."""
@@ -67,16 +67,30 @@ class Scrubber:
         """Learn the handles in a frame and return it without secrets, however its JSON writes them."""
         for literal in _HANDLE.findall(text):
             self._learn_literal(literal)
-        escaped = "\\" in text
-        if escaped or _RESUMPTION.search(text):
-            values = list(_json_values(text))
-            for value in values:
-                for handle in _handles_in(value):
-                    self.learn(handle)
-            if escaped and any(self._leaks(value) for value in values):
-                # Rare: a secret written with escapes. Its frame is written anew, without them.
-                text = "\n".join(json.dumps(self._clean(value), ensure_ascii=False) for value in values)
-        return self.text(text)
+        if "\\" not in text and self.text(text) == text and not _RESUMPTION.search(text):
+            return text
+        values = _json_values(text)
+        if values is None:
+            return self.text(text)
+        for handle in _handles_in(values):
+            self.learn(handle)
+        cleaned, replaced = self.clean(values), self.text(text)
+        if _json_values(replaced) == cleaned:
+            return replaced  # written as it was
+        # Rare: a secret written with escapes, or one that looks like a number or a name of the protocol.
+        return "\n".join(json.dumps(value, ensure_ascii=False) for value in cleaned)
+
+    def clean(self, value: Any) -> Any:
+        """Return a JSON value without secrets in its texts."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            items: list[Any] = value
+            return [self.clean(item) for item in items]
+        if isinstance(value, dict):
+            fields: dict[str, Any] = value
+            return {self.text(key): self.clean(child) for key, child in fields.items()}
+        return value
 
     def _learn_literal(self, literal: str) -> None:
         try:
@@ -84,19 +98,10 @@ class Scrubber:
         except ValueError:  # half an escape: what follows cannot be read as JSON by anybody
             self.learn(literal[1:-1])
 
-    def _leaks(self, value: Any) -> bool:
-        return any(self.text(text) != text for text in _texts_in(value))
 
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            items: list[Any] = value
-            return [self._clean(item) for item in items]
-        if isinstance(value, dict):
-            fields: dict[str, Any] = value
-            return {self.text(key): self._clean(child) for key, child in fields.items()}
-        return value
+def is_scrubbed(text: str) -> bool:
+    """Tell whether something was hidden in a text."""
+    return HIDDEN in text or _PLACEHOLDER.search(text) is not None
 
 
 def _forms(secret: str) -> tuple[str, ...]:
@@ -106,19 +111,20 @@ def _forms(secret: str) -> tuple[str, ...]:
     )
 
 
-def _json_values(text: str) -> Iterator[Any]:
-    """Yield the JSON values in a frame, up to the first thing that is none."""
+def _json_values(text: str) -> list[Any] | None:
+    """Return the JSON values in a frame; None when it holds anything else."""
     decoder, at = json.JSONDecoder(), 0
-    while True:
-        while at < len(text) and text[at].isspace():
+    values: list[Any] = []
+    while at < len(text):
+        if text[at].isspace():
             at += 1
-        if at >= len(text):
-            return
+            continue
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            return
-        yield value
+            return None
+        values.append(value)
+    return values
 
 
 def _walk(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -135,13 +141,6 @@ def _walk(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
         for child in inside:
             yield "", child
             yield from _walk(child, depth + 1)
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    for key, child in _walk(value):
-        yield key
-        if isinstance(child, str):
-            yield child
 
 
 def _handles_in(value: Any) -> Iterator[str]:

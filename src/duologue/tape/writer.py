@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -92,22 +92,28 @@ class TapeWriter:
             plan=value,
             source=source,
         )
-        setup_text = self.scrubber.frame(_encoder.encode({"setup": value["setup"]}).decode())
-        header.plan["setup"] = msgspec.json.decode(setup_text)["setup"]
+        self.scrubber.frame(_encoder.encode({"setup": value["setup"]}).decode())
+        value["setup"] = self.scrubber.clean(value["setup"])
         self._files = _create(path)
-        self.raw(_encoder.encode(header))
+        self._add(_encoder.encode(header))
         self.flush()
 
     # -- lines --------------------------------------------------------------------------------
 
-    def raw(self, line: bytes) -> None:
-        """Add a line of JSON."""
-        self._text += self.scrubber.text(line.decode()).encode()
-        self._text += b"\n"
-
     def line(self, line: Line) -> None:
-        """Add a line."""
-        self.raw(encode_line(line))
+        """Add a line without a frame."""
+        self.encoded(encode_line(line))
+
+    def encoded(self, line: bytes) -> None:
+        """Add a line without a frame that ``encode_line`` has made already."""
+        text = line.decode()
+        if self.scrubber.text(text) != text:  # in its values only: a handle may look like a number or a name
+            fields = msgspec.json.decode(line)
+            for part in ("with", "note"):
+                if part in fields:
+                    fields[part] = self._cleaned(fields[part])
+            line = _encoder.encode(fields)
+        self._add(line)
 
     def pushed(self, pcm: bytes, rate_hz: int, at: float) -> None:
         """Add the caller's sound as the core was given it."""
@@ -118,17 +124,23 @@ class TapeWriter:
     def got(self, frame: bytes, at: float) -> None:
         """Add a frame of the service."""
         pieces = split_frame(frame, keep_sound=lambda pcm: self._keep("down", pcm), clean=self.scrubber.frame)
-        self._framed(Line(at=at, got=pieces))
+        self._add(encode_line(Line(at=at, got=pieces)))
 
     def sent(self, frame: bytes, *, audio_ms: float = 0.0, at: float | None = None) -> None:
         """Add a frame for the service; its sound is found again in what was pushed."""
         pieces = split_frame(frame, keep_sound=self._unsent.take, clean=self.scrubber.frame)
-        self._framed(Line(at=at, sent=pieces, audio_ms=audio_ms))
+        self._add(encode_line(Line(at=at, sent=pieces, audio_ms=audio_ms)))
 
-    def _framed(self, line: Line) -> None:
-        """Add a line whose frame has been scrubbed already, as the JSON it was before it became text."""
-        self._text += encode_line(line)
+    def _add(self, line: bytes) -> None:
+        self._text += line
         self._text += b"\n"
+
+    def _cleaned(self, value: Any) -> Any:
+        """Scrub values; the names of arguments and fields stay."""
+        if isinstance(value, dict):
+            fields: dict[str, Any] = value
+            return {name: self.scrubber.clean(child) for name, child in fields.items()}
+        return self.scrubber.clean(value)
 
     def _keep(self, direction: Direction, pcm: bytes) -> int:
         waiting = self._sound[direction]
@@ -214,9 +226,12 @@ def _create(path: Path) -> dict[str, int]:
     """
     made: dict[str, int] = {}
     paths = _paths(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TapeError(f"{path.parent} cannot be made a folder: {error.strerror or error}") from error
     for name, each in paths.items():
         try:
-            each.parent.mkdir(parents=True, exist_ok=True)
             made[name] = os.open(each, _FLAGS, _OWNER_ONLY)
         except OSError as error:
             for other in made:

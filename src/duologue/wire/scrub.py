@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["scrub"]
+__all__ = ["HIDDEN", "scrub"]
 
-_HIDDEN = "[secret]"
+HIDDEN = "[secret]"
 _SHORTEST = 6  # a shorter "secret" is a word that would be cut out of everything
 # Google API keys, ephemeral tokens, OAuth access tokens.
 _PATTERNS = re.compile(r"AIza[\w-]{16,}|auth_tokens/[\w./-]+|ya29\.[\w.-]+")
@@ -25,5 +25,5 @@ def scrub(text: str, secrets: Iterable[str | None] = ()) -> str:
     """
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST:
-            text = text.replace(secret, _HIDDEN)
-    return _PATTERNS.sub(_HIDDEN, text)
+            text = text.replace(secret, HIDDEN)
+    return _PATTERNS.sub(HIDDEN, text)
