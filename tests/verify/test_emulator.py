@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from tests.verify.conftest import LIMITS
 
 from duologue.emulator.profiles import PROFILES as EMULATED
 from duologue.verify.catalogue import PROBES, chosen
+from duologue.verify.run import verify as run
+from duologue.verify.sides import EmulatorSide
+
+if TYPE_CHECKING:
+    from duologue.emulator.profiles import EmulatedProfile
 
 FIELDS = {"probe", "profile", "grade", "expected", "found", "verdict"}
 
@@ -65,3 +73,16 @@ def test_what_is_not_there_is_a_mistake_of_use(option: tuple[str, str]) -> None:
     assert done.returncode == 2
     assert option[1] in done.stderr
     assert done.stdout == ""
+
+
+async def test_a_profile_the_emulator_learns_is_probed_without_another_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = replace(EMULATED["3.8"], name="3.1", model_marks=("gemini-3.1-flash-live",))
+    plan = chosen(["binary-frames"], ["3.1"])
+    async with EmulatorSide() as side:
+        before = await run(side, plan, LIMITS, told=lambda _: None)
+        monkeypatch.setitem(cast("dict[str, EmulatedProfile]", EMULATED), "3.1", row)
+        after = await run(side, plan, LIMITS, told=lambda _: None)
+    assert [(one.found, one.verdict) for one in before.findings] == [("no_profile", "not_available")]
+    assert [(one.found, one.verdict) for one in after.findings] == [("binary", "confirmed")]
