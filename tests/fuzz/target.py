@@ -32,7 +32,6 @@ __all__ = ["FindingError", "Target"]
 _UNKNOWN_NAMES = 256
 _UNKNOWN_CHARACTERS = 200
 _BETWEEN_INPUTS_S = 0.4
-_MODELS = {"2.5-native": "gemini-2.5-flash-native-audio-latest", "3.8": "gemini-3.8-live"}
 _TRANSCRIBED: dict[str, dict[str, str]] = {"inputAudioTranscription": {}, "outputAudioTranscription": {}}
 _SILENCE, _NOTHING = ServerMessage(), ClientMessage()
 _READY = ServerDecoder().decode(b'{"setupComplete":{}}')[0]
@@ -66,7 +65,7 @@ class Target:
         self._watched = self._begin(number)
         self._profile = sorted(EMULATED)[number % len(EMULATED)]
         self._service = Service(id_prefix="fuzz")
-        model = f"models/{_MODELS[self._profile]}"
+        model = "publishers/google/models/m" if self._profile.startswith("vertex") else "models/m"
         self._setup = encode({"setup": {"model": model, "sessionResumption": {}, **_TRANSCRIBED}})
         self._rules = self._dial(self._setup)
 
