@@ -210,7 +210,7 @@ def test_model_options_are_the_models_keywords() -> None:
 def test_the_models_signature() -> None:
     assert shown(RealtimeModel.__init__) == MODEL
     assert shown(duologue.connect) == "(**model_options: Unpack[ModelOptions]) -> RealtimeSession"
-    published = {"resume", "session_id", "turn_detection_disabled", "clock", "transport"}
+    published = {"resume", "session_id", "turn_detection_disabled", "clock", "transport", "record"}
     assert set(inspect.signature(RealtimeModel.session).parameters) == {"self", *published}
 
 

@@ -192,7 +192,7 @@ def test_any_frame_is_put_together_again(parts: list[bytes]) -> None:
 
 def test_sound_in_either_alphabet_is_taken_out() -> None:
     for data in ("+/+/AAAA", "-_-_AAAA"):
-        frame = ('{"mimeType":"audio/pcm;rate=16000","data":"%s"}' % data).encode()
+        frame = f'{{"mimeType":"audio/pcm;rate=16000","data":"{data}"}}'.encode()
         pieces = split_frame(frame, keep_sound=lambda pcm: 7, clean=lambda text: text)
         assert len(pieces) == 3
         assert join_frame(pieces, lambda at, length: b"\xfb\xff\xbf\x00\x00\x00") == frame
@@ -292,11 +292,11 @@ def test_an_error_comes_back_as_it_was(error: Exception) -> None:
 
 
 def test_an_error_whose_words_fail_has_none() -> None:
-    class Mute(Exception):
+    class MuteError(Exception):
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert error_value(Mute()) == {"type": "Mute", "message": ""}
+    assert error_value(MuteError()) == {"type": "MuteError", "message": ""}
 
 
 def test_a_value_that_is_no_error_is_refused() -> None:

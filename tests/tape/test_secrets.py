@@ -33,7 +33,7 @@ async def record(path: Path, *, garbled: bool = True) -> Recorded:
     session.recorder.hide(f"Bearer {PLAIN_KEY}")
     session.begin()
     session.say(handle(RECEIVED), handle(OTHER), handle(RECEIVED))
-    session.do("receive_frame", ('{"session_resumption_update": {"new_handle": "%s"}}' % OTHER).encode())
+    session.do("receive_frame", f'{{"session_resumption_update": {{"new_handle": "{OTHER}"}}}}'.encode())
     escaped = "".join(f"\\u{ord(c):04x}" for c in RECEIVED)
     session.do(
         "receive_frame",
