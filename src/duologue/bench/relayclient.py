@@ -128,7 +128,7 @@ async def _start_session(
     from duologue.io.ws import WebSocketTransport
     from duologue.realtime import RealtimeModel
 
-    model = RealtimeModel(api_key="bench", base_url=plan.url)
+    model = RealtimeModel(api_key="bench", base_url=plan.url, vertexai=False)
     transport = WebSocketTransport(ssl_context=context, library=plan.library)
     session = await stack.enter_async_context(model.session(transport=transport))
     return [

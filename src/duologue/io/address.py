@@ -9,6 +9,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from duologue.checks import check_value
 from duologue.errors import AuthError, ConfigError, ConnectError, DuologueError
 from duologue.io.adc import GoogleAccount
 from duologue.io.auth import API_VERSION_VARIABLE, find_account
@@ -223,7 +224,8 @@ def find_address(
 def _version(live: LiveConfig, given: Mapping[str, Any], default: str, backend: Backend) -> str:
     named = live.api_version or given.get("api_version")
     if named:
-        return str(named)
+        check_value("api_version", named, str)
+        return cast("str", named)
     variable = os.environ.get(API_VERSION_VARIABLE, "").strip()
     return _USUAL_VERSION[backend] if variable == "beta" else variable or default
 
