@@ -1,4 +1,7 @@
+import datetime
+import decimal
 import enum
+import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -82,6 +85,11 @@ def read(hint: Any, value: Any) -> Any:
         (Point, {"x": 1.0}, Point(1)),
         (Order, {"sku": "A", "count": 2.0}, Order(sku="A", count=2)),
         (Annotated[int, pydantic.Field(ge=1)], 1, 1),
+        (datetime.date, "2026-11-22", datetime.date(2026, 11, 22)),
+        (datetime.timedelta, "PT90S", datetime.timedelta(seconds=90)),
+        (uuid.UUID, str(uuid.UUID(int=7)), uuid.UUID(int=7)),
+        (decimal.Decimal, "1.50", decimal.Decimal("1.50")),
+        (Address | str, {"street": "High"}, Address("High")),
     ],
     ids=str,
 )
@@ -136,6 +144,14 @@ def test_values_are_built(hint: Any, value: Any, result: Any) -> None:
             "argument 'value.cuont' is unknown; known are 'value.sku', 'value.count'",
         ),
         (Order, {"count": 2}, "argument 'value.sku' is missing"),
+        (
+            datetime.date,
+            "tomorrow",
+            "argument 'value' is not acceptable: Invalid RFC3339 encoded date",
+        ),
+        (datetime.date, 5, "argument 'value' must be a string, not the number 5"),
+        (Address | str, {"street": 1}, "argument 'value.street' must be a string, not the number 1"),
+        (Address | Filters, {}, "argument 'value.street' is missing; or argument 'value.query' is missing"),
         (
             Order,
             {"sku": "a"},

@@ -1,19 +1,37 @@
+import datetime
+import decimal
 import enum
 import functools
 import inspect
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NewType, NotRequired, Optional, TypedDict, Union, cast
+from dataclasses import InitVar, dataclass, field
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+    Union,
+    cast,
+)
 
 import annotated_types
 import msgspec
 import pydantic
 import pytest
+from typing_extensions import TypeAliasType
 
 from duologue.errors import ConfigError
 from duologue.tools import FreeForm, FunctionTool, ToolContext, end_call, function_tool
+
+T = TypeVar("T")
 
 
 class Unit(enum.Enum):
@@ -45,6 +63,30 @@ class Node:
     next: Optional["Node"] = None
 
 
+class Nothing(enum.Enum):
+    pass
+
+
+@dataclass
+class Opened:
+    path: str
+    key: InitVar[str]
+
+    def __post_init__(self, key: str) -> None: ...
+
+
+class Branch(msgspec.Struct):
+    left: "Branch | None" = None
+
+
+class Twig(pydantic.BaseModel):
+    twigs: list["Twig"]
+
+
+class Pair(msgspec.Struct, Generic[T]):
+    left: T
+
+
 @dataclass
 class Empty:
     pass
@@ -69,6 +111,7 @@ class Order(pydantic.BaseModel):
 
 
 UserId = NewType("UserId", int)
+Names = TypeAliasType("Names", list[str])
 
 
 def schema_of(hint: Any) -> Any:
@@ -89,6 +132,16 @@ STRING, INTEGER = {"type": "STRING"}, {"type": "INTEGER"}
         (float, {"type": "NUMBER"}),
         (bool, {"type": "BOOLEAN"}),
         (UserId, INTEGER),
+        (Names, {"type": "ARRAY", "items": STRING}),
+        (datetime.datetime, {"type": "STRING", "format": "date-time"}),
+        (datetime.date, {"type": "STRING", "description": "Format: date."}),
+        (uuid.UUID | None, {"type": "STRING", "description": "Format: uuid.", "nullable": True}),
+        (
+            list[decimal.Decimal],
+            {"type": "ARRAY", "items": {"type": "STRING", "description": "Format: decimal."}},
+        ),
+        (Pair[int], {"type": "OBJECT", "properties": {"left": INTEGER}, "required": ["left"]}),
+        (Literal[True], {"type": "BOOLEAN", "description": "One of true."}),
         (Literal["a", "b"], {"type": "STRING", "enum": ["a", "b"]}),
         (Literal[1, 2], {"type": "INTEGER", "description": "One of 1, 2."}),
         (Literal["a", None], {"type": "STRING", "enum": ["a"], "nullable": True}),
@@ -185,6 +238,11 @@ def test_hint_becomes_schema(hint: Any, schema: Any) -> None:
     ("hint", "why"),
     [
         (Any, "Any cannot be declared"),
+        (Nothing, "nothing to choose from"),
+        (Opened, "wants 'key', which is none of its fields"),
+        (list[Branch], r"\.left: .*contains itself"),
+        (Twig, r"\.twigs\[\]: .*contains itself"),
+        (bytearray, "bytearray cannot be declared"),
         (object, "object cannot be declared"),
         (bytes, "bytes cannot be declared"),
         (dict, "any keys"),
@@ -208,6 +266,14 @@ def test_hint_becomes_schema(hint: Any, schema: Any) -> None:
 def test_what_cannot_be_declared_names_function_and_parameter(hint: Any, why: str) -> None:
     with pytest.raises(ConfigError, match=rf"^tool 'tool', parameter 'value'.*{why}"):
         schema_of(hint)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="no `type` statement")
+def test_an_alias_of_itself_is_named() -> None:
+    namespace: dict[str, Any] = {}
+    exec("type Tree = list[Tree]", namespace)
+    with pytest.raises(ConfigError, match="parameter 'value': Tree contains itself"):
+        schema_of(namespace["Tree"])
 
 
 def test_nested_place_is_named() -> None:

@@ -32,3 +32,10 @@ def test_two_of_one_name_are_refused() -> None:
 def test_what_is_no_function_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"tools\[0\] is 42; give functions"):
         Registry([42])  # type: ignore[list-item]  # the point of the test
+
+
+def test_more_than_the_service_takes_are_refused() -> None:
+    tools = [function_tool(name=f"tool_{number}")(now) for number in range(513)]
+    assert len(Registry(tools[:512])) == 512
+    with pytest.raises(ConfigError, match="513 tools are too many"):
+        Registry(tools)

@@ -14,6 +14,7 @@ from duologue.tools.schema import label_of
 __all__ = ["check", "refuse", "refuse_any", "refuse_unknown", "where"]
 
 _LONGEST_NUMBER = 10**15
+_MOST_TOLD = 3  # branches of a choice
 _STEP_TOLERANCE = 1e-9  # of a step: 0.3 is three times 0.1 to everybody but a float
 
 
@@ -35,14 +36,14 @@ def refuse(at: str, wanted: str, value: object) -> NoReturn:
 def refuse_any(at: str, value: object, refusals: Sequence[tuple[str, ToolError]]) -> NoReturn:
     """Raise for a value that none of several shapes takes: ``refusals`` are their names and what each said.
 
-    When only one of them got as far as looking into the value, it says what is wrong in there.
+    Those that got as far as looking into the value say what is wrong in there.
 
     Raises:
         ToolError: Always.
     """
-    telling = [exc for _, exc in refusals if not str(exc).startswith(f"{where(at)} must be ")]
-    if len(telling) == 1:
-        raise telling[0]
+    telling = [str(exc) for _, exc in refusals if not str(exc).startswith(f"{where(at)} must be ")]
+    if telling:
+        raise ToolError("; or ".join(dict.fromkeys(telling[:_MOST_TOLD])))
     refuse(at, " or ".join(dict.fromkeys(label for label, _ in refusals)), value)
 
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["foreign_shape", "standard_shape"]
 
-_WRITTEN = frozenset(
-    {
-        *(("datetime", name) for name in ("date", "time", "datetime", "timedelta")),
-        ("uuid", "UUID"),
-        ("decimal", "Decimal"),
-    }
-)
+_WRITTEN = {
+    ("datetime", "date"): "date",
+    ("datetime", "time"): "time",
+    ("datetime", "datetime"): "date-time",
+    ("datetime", "timedelta"): "duration",
+    ("uuid", "UUID"): "uuid",
+    ("decimal", "Decimal"): "decimal",
+}
 
 
 def foreign_shape(hint: Any, at: str, *, free_form: bool = False) -> Shape | None:
@@ -49,11 +50,12 @@ def foreign_shape(hint: Any, at: str, *, free_form: bool = False) -> Shape | Non
 def standard_shape(hint: Any, at: str) -> Shape | None:
     """Read a type of the standard library that has a text form in JSON; None if it is none.
 
-    Dates and times (ISO 8601), durations, UUIDs and decimals. msgspec says how each is written, and reads it.
+    Dates and times (ISO 8601), durations, UUIDs and decimals; msgspec reads them.
     """
-    if (getattr(hint, "__module__", ""), getattr(hint, "__qualname__", "")) not in _WRITTEN:
+    written = _WRITTEN.get((getattr(hint, "__module__", ""), getattr(hint, "__qualname__", "")))
+    if written is None:
         return None
-    return _shape(_msgspec, hint, at, free_form=False)
+    return Foreign(plain_schema({"type": "string", "format": written}, at), _msgspec_build(hint))
 
 
 def _is_msgspec(hint: Any, extras: tuple[Any, ...]) -> bool:
@@ -94,13 +96,19 @@ def _shape(
 def _msgspec(hint: Any) -> tuple[dict[str, Any], Callable[[Any], Any]]:
     import msgspec
 
+    return msgspec.json.schema(hint), _msgspec_build(hint)
+
+
+def _msgspec_build(hint: Any) -> Callable[[Any], Any]:
     def build(value: Any) -> Any:
+        import msgspec
+
         try:
             return msgspec.convert(value, hint)
         except msgspec.ValidationError as exc:
             raise ToolError(str(exc)) from exc
 
-    return msgspec.json.schema(hint), build
+    return build
 
 
 def _pydantic(hint: Any) -> tuple[dict[str, Any], Callable[[Any], Any]]:

@@ -23,13 +23,13 @@ __all__ = ["Json", "plain_schema"]
 
 Json = dict[str, Any]
 
-_FOR_TYPE: Mapping[str, tuple[str, ...]] = {
+_TEXTS: Mapping[str, tuple[str, ...]] = {
     "STRING": ("format", "pattern", "contentEncoding", "contentMediaType"),
     "NUMBER": ("format",),
     "INTEGER": ("format",),
     "BOOLEAN": (),
-    "ARRAY": ("uniqueItems",),
-    "OBJECT": ("propertyOrdering",),
+    "ARRAY": (),
+    "OBJECT": (),
 }
 _COUNTS: Mapping[str, tuple[str, ...]] = {
     "STRING": ("minLength", "maxLength"),
@@ -78,7 +78,18 @@ def plain_schema(schema: Mapping[str, Any], at: str, *, free_form: bool = False)
     Raises:
         ConfigError: It cannot be expressed; names the place and the key.
     """
-    return _Reading(schema, free_form).place(schema, at, (), 0)
+    try:
+        return _Reading(schema, free_form).place(schema, at, (), 0)
+    except ConfigError:
+        raise
+    except (
+        TypeError,
+        AttributeError,
+        ValueError,
+        OverflowError,
+    ) as exc:  # a list for an object, and the like
+        msg = f"{at}: this is no JSON Schema: {exc}"
+        raise ConfigError(msg) from exc
 
 
 class _Reading:
@@ -132,15 +143,15 @@ class _Reading:
             merged = _joined(merged, piece, at, "allOf")
         return _joined(merged, own, at, "allOf"), trail
 
-    def _resolve(self, reference: object, at: str) -> Mapping[str, Any]:
+    def _resolve(self, reference: object, at: str) -> object:
         target: Any = self._root
         path = str(reference)
         for key in path.split("/")[1:]:
             name = unquote(key).replace("~1", "/").replace("~0", "~")
             target = cast("Mapping[str, Any]", target).get(name) if isinstance(target, Mapping) else None
-        if not path.startswith("#") or ("/" not in path and path != "#") or not isinstance(target, Mapping):
+        if not path.startswith("#") or ("/" not in path and path != "#") or target is None:
             _fail(at, f"the reference {path!r} leads nowhere in this schema")
-        return cast("Mapping[str, Any]", target)
+        return cast("object", target)
 
     def _choice(self, source: Json, key: str, at: str, trail: tuple[str, ...], depth: int) -> Json:
         """``oneOf`` becomes ``anyOf``; what stands beside the branches holds in each of them."""
@@ -163,10 +174,14 @@ class _Reading:
         return _annotated(result, source, nullable=nullable or bool(source.get("nullable")))
 
     def _typed(self, source: Json, kind: str, at: str, trail: tuple[str, ...], depth: int) -> Json:
-        if kind not in _FOR_TYPE:
+        if kind not in _TEXTS:
             _fail(at, f"there is no type {kind.lower()!r}")
         result: Json = {"type": kind}
-        result.update({key: source[key] for key in _FOR_TYPE[kind] if source.get(key)})
+        if kind == "ARRAY" and source.get("uniqueItems"):
+            result["uniqueItems"] = True
+        for key in _TEXTS[kind]:
+            if source.get(key):
+                result[key] = _text(source[key], f"{at}: {key}")
         for key in _COUNTS.get(kind, ()):
             if source.get(key) is not None:
                 result[key] = _count(source[key], f"{at}: {key}")
@@ -257,14 +272,19 @@ def _kinds(source: Json) -> tuple[list[str], bool]:
     listed: list[str] = [named] if isinstance(named, str) else [str(kind) for kind in named or ()]
     kinds = [kind.upper() for kind in listed]
     choices = _listed(source)
-    nullable = bool(source.get("nullable")) or "NULL" in kinds or None in choices
+    null_is_typed = "NULL" in kinds or not listed
+    null_is_chosen = None in choices if choices else "NULL" in kinds
+    nullable = bool(source.get("nullable")) or (null_is_typed and null_is_chosen)
     kinds = list(dict.fromkeys(kind for kind in kinds if kind != "NULL"))
     if not listed and choices:
         kinds = list(dict.fromkeys(_type_of(choice) for choice in choices if choice is not None))
     if not listed and not kinds:
         kinds = ["OBJECT"] if "properties" in source else []
         kinds += ["ARRAY"] if "items" in source or "prefixItems" in source else []
-    return [kind for kind in kinds if kind != "INTEGER" or "NUMBER" not in kinds], nullable
+    kinds = [kind for kind in kinds if kind != "INTEGER" or "NUMBER" not in kinds]
+    if len(kinds) > 1 and choices:  # a type that no choice has is no choice
+        kinds = [kind for kind in kinds if any(_fits(choice, kind) for choice in choices)] or kinds
+    return kinds, nullable
 
 
 def _type_of(value: object) -> str:
@@ -279,14 +299,17 @@ def _type_of(value: object) -> str:
     return "OBJECT" if isinstance(value, Mapping) else "ARRAY"
 
 
+def _fits(choice: object, kind: str) -> bool:
+    return choice is not None and _type_of(choice) in ((kind, "INTEGER") if kind == "NUMBER" else (kind,))
+
+
 def _listed(source: Json) -> list[Any]:
     return list(source.get("enum") or ())
 
 
 def _choices(source: Json, kind: str, at: str) -> list[Any]:
     listed = _listed(source)
-    kinds = (kind, "INTEGER") if kind == "NUMBER" else (kind,)
-    fitting = [choice for choice in listed if choice is not None and _type_of(choice) in kinds]
+    fitting = [choice for choice in listed if _fits(choice, kind)]
     if listed and not fitting and listed != [None]:
         _fail(at, f"none of its choices is of the type {kind.lower()}")
     if "" in fitting:
@@ -294,8 +317,14 @@ def _choices(source: Json, kind: str, at: str) -> list[Any]:
     return fitting
 
 
+def _text(value: object, at: str) -> str:
+    if not isinstance(value, str):
+        _fail(at, f"{value!r} is not a string")
+    return value
+
+
 def _count(value: object, at: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 or not 0 <= value < 2**63:
         _fail(at, f"{value!r} is not a whole number from 0")
     return int(value)
 

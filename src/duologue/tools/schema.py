@@ -35,7 +35,6 @@ _KEPT = (
     "maxLength",
     "pattern",
     "required",
-    "propertyOrdering",
 )
 _FORMATS = {
     "STRING": {"enum", "date-time"},
@@ -92,9 +91,8 @@ def wire_schema(plain: Mapping[str, Any]) -> Json:
         wire["anyOf"] = [wire_schema(option) for option in plain["anyOf"]]
     if "properties" in plain:
         wire["properties"] = {name: wire_schema(value) for name, value in plain["properties"].items()}
-    for key in ("required", "propertyOrdering"):
-        if key in plain:
-            wire[key] = list(plain[key])
+    if "required" in plain:
+        wire["required"] = list(plain["required"])
     _items(plain, wire, said)
     _bounds(plain, wire, said)
     if "enum" in plain:
