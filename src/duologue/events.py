@@ -100,7 +100,8 @@ class AudioOutput:
 
     generation_id: str
     pcm: bytes
-    """s16le mono 24 kHz; shape (n,), 2·n bytes."""
+    """s16le mono 24 kHz; shape (n,), 2·n bytes. Where a generation's sound ends in half a sample, that byte
+    comes alone and last, and a ``SessionError`` of code ``odd_audio`` with it (Q-odd-audio)."""
     offset_ms: int
     """Where in the generation's sound this piece begins."""
 

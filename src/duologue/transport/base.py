@@ -50,7 +50,8 @@ class TransportCallbacks(Protocol):
     on_model_turn_start: Callable[[], object] | None = None
     """(): once per turn of the model, before anything else of that turn."""
     on_audio_output: Callable[[bytes], object] | None = None
-    """(pcm): s16le mono at ``audio_format.output_sample_rate``, faster than real time."""
+    """(pcm): s16le mono at ``audio_format.output_sample_rate``, faster than real time. Whole samples,
+    except that a turn cut short may end in one odd byte, which ``on_error`` tells of (Q-odd-audio)."""
     on_text_output: Callable[[str], object] | None = None
     """(text): a piece of the answer, in text mode only."""
     on_text_done: Callable[[], object] | None = None
