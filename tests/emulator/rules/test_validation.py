@@ -115,6 +115,8 @@ def test_what_is_no_message(dial: Dial, frame: str | bytes) -> None:
         ("3.8", {"generationConfig": {"thinkingConfig": {"thinkingBudget": 1}}}, INVALID),
         ("3.8", {"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}}, INVALID),
         ("3.8", {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}, INVALID),
+        ("3.8", {"generationConfig": {"responseMimeType": "application/json"}}, INVALID),
+        ("2.5-native", {"generationConfig": {"stopSequences": ["."]}}, INVALID),
         ("3.8", {"sessionResumption": {"handle": None}}, INVALID),
         ("3.8", {"proactivity": {"proactiveAudio": False}}, INVALID),
         ("2.5-native", {"tools": [{"codeExecution": {}}]}, INVALID),

@@ -106,6 +106,18 @@ _SCHEMA_KEYS = frozenset(
     ]
 )
 _MAX_SCHEMA_DEPTH = 32
+_NOT_IN_LIVE = frozenset(
+    {
+        "stop_sequences",
+        "response_mime_type",
+        "response_schema",
+        "response_json_schema",
+        "response_json_schema_ordered",
+        "response_logprobs",
+        "logprobs",
+    }
+)
+"""Fields of generationConfig that the grammar has and live sessions are documented not to."""
 
 
 def refuse_key(key: str | None, allowed: Collection[str] | None = None) -> Close | None:
@@ -214,6 +226,8 @@ def _check_generation(config: GenerationConfig, profile: EmulatedProfile, api_ve
         given = {name for name in thinking.__struct_fields__ if getattr(thinking, name) is not None}
         if not given <= profile.thinking_fields:
             return INVALID_ARGUMENT
+    if any(getattr(config, name) is not None for name in _NOT_IN_LIVE):
+        return INVALID_ARGUMENT
     if config.enable_affective_dialog is not None and api_version != "v1alpha":
         return _unknown_name("setup.generation_config.enableAffectiveDialog")
     if config.enable_affective_dialog and profile.v1alpha_extras == "removed":
