@@ -31,7 +31,7 @@ R = TypeVar("R")
 OnLost = Literal["retry", "abandon"]
 _Kind = Literal["sync", "async", "stream"]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # what both published rules allow (Q-tool-names)
 
 
 @dataclass(frozen=True, slots=True)

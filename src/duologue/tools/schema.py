@@ -1,7 +1,7 @@
 """JSON Schema in, the Live API's own ``Schema`` out.
 
 The Live API reads ``parameters`` as an OpenAPI 3.0 subset and closes the session on a key it does
-not know; it has been reported to ignore ``parametersJsonSchema`` without a word. So whatever
+not know (Q-schema-dialect); it has been reported to ignore ``parametersJsonSchema`` without a word. So whatever
 describes arguments as JSON Schema is translated here. What has no key of its own is said in the
 description, and checked on arrival; what cannot even be said is an error (docs/reference/function-schemas.md).
 
