@@ -436,7 +436,9 @@ def test_a_turn_may_be_complete_while_more_is_to_come(begin: Begin, inside: bool
     watched = begin()
     hear(watched, say.sound())
     going_on = ServerMessage(
-        server_content=ServerContent(turn_complete=True, interaction_status="IN_PROGRESS" if inside else None),
+        server_content=ServerContent(
+            turn_complete=True, interaction_status="IN_PROGRESS" if inside else None
+        ),
         interaction_status=None if inside else "IN_PROGRESS",
     )
     first = only(hear(watched, going_on), TurnCompleted)

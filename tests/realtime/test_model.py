@@ -160,7 +160,7 @@ def test_headers_of_ones_own_but_not_in_the_keys_place() -> None:
         ({"credentials": object()}, ConfigError, "give one of them"),
         ({"vertexai": True, "model": "gemini-3.8-live"}, ConfigError, "pass vertexai=False"),
         ({"config": {"colour": "teal"}}, ConfigError, "no option 'colour'"),
-        ({"config": 7}, ConfigError, "config is a int"),
+        ({"config": 7}, ConfigError, "config is 7; give a duologue.LiveConfig"),
         ({"config": {"response_modalities": ["TEXT"]}}, Unsupported, "exactly one of AUDIO"),
         ({"options": SessionOptions(turn_detection="local")}, Unsupported, "turn_detection='local'"),
     ],

@@ -107,7 +107,7 @@ async def test_the_setup_holds_every_option(make: Make, service: Service) -> Non
     )
     await transport.connect()
     setup = service.setups[-1]
-    assert setup["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    assert setup["systemInstruction"] == {"parts": [{"text": "Be brief."}], "role": "user"}
     assert [sorted(tool) for tool in setup["tools"]] == [["functionDeclarations"], ["googleSearch"]]
     declared = setup["tools"][0]["functionDeclarations"]
     assert declared[0] == raw
