@@ -27,7 +27,7 @@ from duologue.events import (
 from duologue.tape.importers import import_recording
 from duologue.tape.reader import Tape
 from duologue.tape.replay import replay
-from duologue.wire.profiles import profile_for
+from duologue.wire.profiles import Backend, profile_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +103,7 @@ def test_a_replay_tells_what_happened_twice_the_same(source: Path, tmp_path: Pat
 @every_recording
 def test_the_profile_is_the_models(source: Path, tmp_path: Path) -> None:
     done = import_recording(source, tmp_path / "t")
-    backend = "vertex" if source.name.startswith("vertex") else "developer"
+    backend: Backend = "vertex" if source.name.startswith("vertex") else "developer"
     assert done.profile == profile_for(done.model, backend).name
     assert done.profile != "unknown"
 

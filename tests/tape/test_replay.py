@@ -65,7 +65,7 @@ async def test_events_nobody_wanted_are_told_when_everything_is_asked_for(tmp_pa
 
 _texts = st.text(st.characters(codec="utf-8"), max_size=12)
 _pcm = st.binary(max_size=3000).map(lambda data: data[: len(data) // 2 * 2])
-_frames = st.one_of(
+_frames: st.SearchStrategy[tuple[str, tuple[bytes], dict[str, Any]]] = st.one_of(
     st.binary(max_size=2000).map(sound),
     _texts.map(lambda text: content(outputTranscription={"text": text})),
     _texts.map(lambda text: content(inputTranscription={"text": text, "finished": True})),

@@ -14,7 +14,7 @@ import typer
 from duologue.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from duologue.tape.replay import StrictResult
 
@@ -177,7 +177,7 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _pipe() -> Iterator[None]:
+def _pipe() -> Generator[None]:
     """End in silence when nobody reads any more (``duologue tape show FILE | head``)."""
     try:
         yield

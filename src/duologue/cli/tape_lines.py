@@ -186,7 +186,7 @@ def _fields(values: Mapping[str, Any]) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
-        if fields.keys() == {"bytes", "digest"}:
+        if set(fields) == {"bytes", "digest"}:
             return f"<{fields['bytes']} bytes of sound>"
         if "type" in fields and "message" in fields:
             return clean(f"{fields['type']}({_json(fields['message'])})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from duologue.config import Recorder, SessionOptions
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from duologue.wire.endpoint import Endpoint
 
 __all__ = ["RecordedTransport"]
+
+_NO_SECRETS: Final = frozenset({"x-goog-user-project"})
+"""Headers whose values also stand in messages, where a replay needs them: a model's name holds its project."""
 
 
 class RecordedTransport:
@@ -26,6 +29,7 @@ class RecordedTransport:
 
     async def connect(self, endpoint: Endpoint, options: SessionOptions) -> TransportLink:
         """Open a link; see :class:`~duologue.io.transport.Transport`."""
-        for secret in endpoint.secrets:
-            self._recorder.hide(secret)
+        for name, value in endpoint.headers.items():
+            if name.lower() not in _NO_SECRETS:
+                self._recorder.hide(value)
         return await self._transport.connect(endpoint, options)

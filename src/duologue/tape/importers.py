@@ -96,17 +96,22 @@ def _messages(source: Path) -> list[_Message]:
     except (OSError, UnicodeDecodeError) as error:
         words = error.strerror if isinstance(error, OSError) else "it is no text"
         raise TapeError(f"{source} cannot be read: {words}. Accepted: {ACCEPTED}") from error
-    document = _yaml(source, text)
-    entries: object = document.get("interactions") if isinstance(document, Mapping) else None
-    if isinstance(document, Mapping) and "tape" in document:
+    document = _mapping(_yaml(source, text))
+    entries = document.get("interactions")
+    if "tape" in document:
         raise TapeError(f"{source} is a tape already")
-    if not isinstance(entries, list) or cast("Mapping[str, Any]", document).get("version") != 1:
+    if not isinstance(entries, list) or document.get("version") != 1:
         raise TapeError(f"{source} is no recording that can be imported. Accepted: {ACCEPTED}")
-    return [_message(source, number, entry) for number, entry in enumerate(entries, 1)]
+    return [_message(source, number, entry) for number, entry in enumerate(cast("list[object]", entries), 1)]
 
 
-def _message(source: Path, number: int, entry: Any) -> _Message:
-    given = cast("Mapping[str, Any]", entry) if isinstance(entry, Mapping) else {}
+def _mapping(value: object) -> Mapping[str, object]:
+    """Return a mapping as it is, and an empty one for anything else."""
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+
+
+def _message(source: Path, number: int, entry: object) -> _Message:
+    given = _mapping(entry)
     direction, data = given.get("direction"), given.get("data")
     if given.get("kind") != "message" or direction not in ("sent", "received") or not isinstance(data, dict):
         raise TapeError(
@@ -137,21 +142,21 @@ def _yaml(source: Path, text: str) -> object:
 
 
 def _plan(source: Path, messages: list[_Message]) -> SessionPlan:
-    first = messages[0].data if messages and messages[0].is_sent else {}
-    setup: Any = rename(first, ClientMessage).get("setup")
-    if not isinstance(setup, Mapping):
+    first = messages[0].data if messages and messages[0].is_sent else None
+    setup = _mapping(_mapping(rename(first, ClientMessage)).get("setup"))
+    if not setup and (first is None or "setup" not in first):
         raise TapeError(f"{source}: a conversation begins with a setup message that was sent; this does not")
     try:
-        model = model_of(cast("Mapping[str, Any]", setup))
+        model = model_of(setup)
         backend: Backend = "vertex" if "publishers/" in model else "developer"
-        detection: Any = (setup.get("realtimeInputConfig") or {}).get("automaticActivityDetection") or {}
+        detection = _mapping(_mapping(setup.get("realtimeInputConfig")).get("automaticActivityDetection"))
         return SessionPlan(
             session_id=_SESSION_ID,
-            setup=cast("Mapping[str, Any]", setup),
+            setup=setup,
             profile=profile_for(model, backend),
             manual_activity=bool(detection.get("disabled")),
         )
-    except (ConfigError, AttributeError) as error:
+    except ConfigError as error:
         raise TapeError(f"{source}: its setup cannot be used: {error}") from error
 
 

@@ -70,7 +70,7 @@ def _profile(row: Mapping[str, Any], model: str) -> ModelProfile:
 def _known(value: Mapping[str, Any], cls: Any) -> dict[str, Any]:
     names = {field.name for field in fields(cls)}
     return {
-        name: tuple(kept) if isinstance(kept, list) else kept
+        name: tuple(cast("list[object]", kept)) if isinstance(kept, list) else kept
         for name, kept in value.items()
         if name in names and not isinstance(kept, Mapping)
     }

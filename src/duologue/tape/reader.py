@@ -28,7 +28,7 @@ from duologue.tape.frames import join_frame
 from duologue.tape.plan import plan_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -155,6 +155,8 @@ class Tape:
     def _sound_at(self, direction: Direction, offset: int, length: int) -> bytes:
         if offset < 0 or not 0 <= length <= MAX_SOUND_BYTES:
             raise TapeError(f"it refers to {length} bytes of sound at {offset}")
+        if not length:
+            return b""
         if direction not in self._sound:
             path = sound_path(self.path, direction)
             self._sound[direction] = _open(path) if path.exists() else None
@@ -166,7 +168,7 @@ class Tape:
         return file.read(length)
 
     @contextmanager
-    def _where(self, number: int) -> Iterator[None]:
+    def _where(self, number: int) -> Generator[None]:
         """Say in which line an error is."""
         try:
             yield

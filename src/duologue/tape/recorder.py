@@ -192,7 +192,7 @@ class TapeRecorder:
         self._ending.set()
 
 
-def recorder_for(record: str | Path | Recorder | None) -> Recorder | None:
+def recorder_for(record: object) -> Recorder | None:
     """Return a recorder for what was given as ``record``: a path, or a recorder already.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from duologue.wire.scrub import HIDDEN, scrub
 
@@ -85,10 +85,9 @@ class Scrubber:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
-            items: list[Any] = value
-            return [self.clean(item) for item in items]
+            return [self.clean(item) for item in cast("list[object]", value)]
         if isinstance(value, dict):
-            fields: dict[str, Any] = value
+            fields = cast("dict[str, object]", value)
             return {self.text(key): self.clean(child) for key, child in fields.items()}
         return value
 
@@ -132,13 +131,11 @@ def _walk(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):
-        fields: dict[str, Any] = value
-        for key, child in fields.items():
+        for key, child in cast("dict[str, object]", value).items():
             yield key, child
             yield from _walk(child, depth + 1)
     elif isinstance(value, list):
-        inside: list[Any] = value
-        for child in inside:
+        for child in cast("list[object]", value):
             yield "", child
             yield from _walk(child, depth + 1)
 
@@ -147,7 +144,6 @@ def _handles_in(value: Any) -> Iterator[str]:
     """Yield every handle inside an object that is about resumption."""
     for key, child in _walk(value):
         if _RESUMPTION.match(key) and isinstance(child, dict):
-            fields: dict[str, Any] = child
-            for name, handle in fields.items():
+            for name, handle in cast("dict[str, object]", child).items():
                 if name in _HANDLE_NAMES and isinstance(handle, str):
                     yield handle

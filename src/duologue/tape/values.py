@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -62,14 +62,15 @@ def error_of(value: Any) -> Exception:
     """
     if not isinstance(value, Mapping):
         raise TapeError(f"an error is written as an object, not as a {type(value).__name__}")
-    kind, message = str(value.get("type")), str(value.get("message"))
+    given = cast("Mapping[str, Any]", value)
+    kind, message = str(given.get("type")), str(given.get("message"))
     cls: Any = getattr(errors, kind, None) if kind in errors.__all__ else None
     if not (isinstance(cls, type) and issubclass(cls, DuologueError)):
         return TapedError(kind, message)
     error = cls(message)
     for name in _DETAILS:
-        if name in value:
-            setattr(error, name, value[name])
+        if name in given:
+            setattr(error, name, given[name])
     return error
 
 
@@ -99,7 +100,7 @@ def _argument(value: Any) -> Any:
     if isinstance(value, BaseException):
         return error_value(value)
     if isinstance(value, frozenset):  # of classes of events
-        return sorted(kind.__name__ for kind in value)
+        return sorted(kind.__name__ for kind in cast("frozenset[type]", value))
     return value
 
 

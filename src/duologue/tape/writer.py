@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -138,7 +138,7 @@ class TapeWriter:
     def _cleaned(self, value: Any) -> Any:
         """Scrub values; the names of arguments and fields stay."""
         if isinstance(value, dict):
-            fields: dict[str, Any] = value
+            fields = cast("dict[str, object]", value)
             return {name: self.scrubber.clean(child) for name, child in fields.items()}
         return self.scrubber.clean(value)
 

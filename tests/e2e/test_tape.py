@@ -1,0 +1,51 @@
+"""``duologue talk --record`` as a process, ended in good order and by Ctrl-C; then ``duologue tape``."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.cli.test_tape import tape, told
+from tests.e2e.test_talk import LONG, Talk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+LOCAL = ("--local", "--emulator-voice", "tone")
+
+
+def test_a_call_is_recorded_and_replays(tmp_path: Path) -> None:
+    path = tmp_path / "call.tape"
+    talk = Talk(tmp_path / "out", *LOCAL, "--text", "What is the weather in London?", "--record", path)
+    summary = talk.lines_until("summary")
+    assert talk.end() == (0, "")
+    assert str(path) in summary["files"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    result = json.loads(told("replay", "--strict", "--json", path))
+    assert (result["equal"], result["whole"]) == (True, True)
+    assert "get_weather" in told("show", "--only", "event", path)
+    told("timeline", path)
+
+
+def test_a_call_ended_by_ctrl_c_leaves_a_whole_tape(tmp_path: Path) -> None:
+    path = tmp_path / "call.tape"
+    talk = Talk(tmp_path / "out", *LOCAL, *LONG, "--record", path)
+    talk.lines_until("GenerationCreated")
+    talk.process.send_signal(signal.SIGINT)
+    code, _ = talk.end()
+    assert code == 130
+    assert json.loads(told("replay", "--strict", "--json", path))["whole"] is True
+
+
+def test_a_tape_that_is_there_is_refused_before_the_call(tmp_path: Path) -> None:
+    path = tmp_path / "call.tape"
+    path.write_text("mine")
+    code, errors = Talk(tmp_path / "out", *LOCAL, *LONG, "--record", path).end()
+    assert (code, path.read_text()) == (2, "mine")
+    assert "never written over" in errors
+    assert tape("show", path).returncode == 2
