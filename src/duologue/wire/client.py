@@ -65,6 +65,8 @@ class VoiceConfig(Struct, frozen=True, kw_only=True):
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
     replicated_voice_config: ReplicatedVoiceConfig | None = None
+    voice: str | None = None
+    """A speaker by an identifier."""
 
 
 class SpeakerVoiceConfig(Struct, frozen=True, kw_only=True):
