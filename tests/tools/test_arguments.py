@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 import msgspec
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duologue.errors import ToolError
 from duologue.tools import FreeForm, function_tool, read_arguments
+
+
+steady = settings(derandomize=True, deadline=None)
 
 
 class Unit(enum.Enum):
@@ -238,6 +241,7 @@ HINTS: list[Any] = [
 TOOLS = {str(hint): hint for hint in HINTS}
 
 
+@steady
 @given(st.sampled_from(sorted(TOOLS)), JSON)
 def test_whatever_a_model_sends_is_built_or_refused_in_words(name: str, value: Any) -> None:
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duologue.core.verdict import end_error, judge, link_error, upgrade_error
@@ -16,6 +16,8 @@ from duologue.wire.close_table import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+steady = settings(derandomize=True, deadline=None)
 
 SETUP: Mapping[str, Any] = {"phase": "setup"}
 RESUMING: Mapping[str, Any] = {"phase": "setup", "handle_used": True}
@@ -247,6 +249,7 @@ CIRCUMSTANCES = st.fixed_dictionaries(
 )
 
 
+@steady
 @given(CODES, REASONS, CIRCUMSTANCES)
 def test_every_close_has_one_verdict(code: int | None, reason: str | None, when: dict[str, Any]) -> None:
     verdict = classify(code, reason, **when)
@@ -265,6 +268,7 @@ def test_every_close_has_one_verdict(code: int | None, reason: str | None, when:
         assert verdict.kind == "ended"
 
 
+@steady
 @given(CODES, REASONS, CIRCUMSTANCES)
 def test_giving_up_the_handle_ends_the_asking(
     code: int | None, reason: str | None, when: dict[str, Any]
@@ -276,6 +280,7 @@ def test_giving_up_the_handle_ends_the_asking(
         assert not after.retry
 
 
+@steady
 @given(
     st.sampled_from([case for case in CASES if case.reason]),
     st.text(alphabet="xyz ü–", max_size=60),
@@ -286,6 +291,7 @@ def test_what_stands_around_the_words_does_not_matter(case: Case, before: str, a
         assert case.judge(f"{before} {case.reason} {after}") == case.judge()
 
 
+@steady
 @given(
     st.sampled_from([row for row in ROWS if row.words and row.codes is not None]),
     st.data(),
