@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.tape.sessions import Recorded, call, content, handle, journal, plan, strict
 
@@ -92,6 +92,7 @@ def test_a_word_too_short_for_a_handle_is_left_alone(text: str) -> None:
     assert scrubber.text(f"a {text} b") == f"a {text} b"
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.text(min_size=6, max_size=30), st.booleans())
 def test_any_handle_is_found_however_json_writes_it(value: str, ascii_only: bool) -> None:
     try:
