@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from duologue.errors import ToolError
 from duologue.tools import FreeForm, function_tool, read_arguments
 
-
 steady = settings(derandomize=True, deadline=None)
 
 
