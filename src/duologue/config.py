@@ -111,7 +111,7 @@ class LiveConfig:
     image_encode_options: Mapping[str, Any] | None = None
     api_version: str | None = None
     http_options: Mapping[str, Any] | None = None
-    """``headers`` and ``base_url`` are honoured; anything else is refused."""
+    """``api_version``, ``base_url`` and ``headers`` are honoured; anything else is refused."""
     setup_overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Merged deeply into the setup message last: the way out for fields newer than this package."""
 
@@ -202,8 +202,7 @@ class RealtimeCapabilities:
     audio_output: bool = True
     manual_function_calls: bool = False
     in_place_session_update: bool = False
-    session_resumption: bool | Mapping[str, Any] = True
-    """Whether to ask for handles; a mapping may hold ``handle`` and, on Vertex AI, ``transparent``."""
+    session_resumption: bool = True
     context_compression: bool = True
     grounding_metadata: bool = True
     text_response_modality: bool = False

@@ -83,8 +83,6 @@ def said_by_google(options: Mapping[str, Any]) -> tuple[Json, list[Function]]:
         said["system_instruction"] = _instruction(said["system_instruction"])
     if isinstance(said.get("speech_config"), str):
         said["speech_config"] = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": said["speech_config"]}}}
-    if isinstance(said.get("top_k"), float) and said["top_k"].is_integer():
-        said["top_k"] = int(said["top_k"])  # theirs is a float, the wire's an int32
     if _is_model(said.get("http_options")):
         said["http_options"] = set_fields(said["http_options"])
     if options.get("tools") is None:

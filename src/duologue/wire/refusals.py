@@ -9,12 +9,12 @@ import msgspec
 from duologue.errors import Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from duologue.config import LiveConfig
     from duologue.wire.client import ProactivityConfig, Setup, ThinkingConfig
     from duologue.wire.content import FunctionDeclaration, Tool
-    from duologue.wire.profile import ModelProfile
+    from duologue.wire.profile import Backend, ModelProfile
 
 __all__ = ["refuse_unsupported"]
 
@@ -43,11 +43,15 @@ def refuse_unsupported(setup: Setup, config: LiveConfig, profile: ModelProfile) 
         raise _none("translation_config", profile)
     if setup.history_config is not None and not profile.history_config:
         raise _none("history_config", profile)
-    if setup.explicit_vad_signal and not profile.explicit_vad_signal:
+    # Also where they are False: it is the field that a backend does not know.
+    if setup.explicit_vad_signal is not None and not profile.explicit_vad_signal:
         raise _none("explicit_vad_signal", profile)
     resumption = setup.session_resumption
-    if resumption is not None and resumption.transparent and not profile.transparent_resumption:
+    if resumption is not None and resumption.transparent is not None and not profile.transparent_resumption:
         raise _none("session_resumption.transparent", profile)
+    for option, value, backend in _of_one_backend(setup):
+        if value is not None and backend != profile.backend:
+            raise _none(option, profile)
     if config.tool_response_scheduling is not None and not profile.scheduling:
         raise _none("tool_response_scheduling", profile)
     if config.tool_behavior is not None:
@@ -57,6 +61,27 @@ def refuse_unsupported(setup: Setup, config: LiveConfig, profile: ModelProfile) 
 
 def _none(option: str, profile: ModelProfile) -> Unsupported:
     return Unsupported(f"{option}: profile {profile.name} does not have it; leave it unset, {_WAY_OUT}")
+
+
+def _of_one_backend(setup: Setup) -> Iterator[tuple[str, object, Backend | None]]:
+    """Yield options that one backend alone understands, or none: name, value, backend.
+
+    Source: google-genai's converters of its live setup, which refuse them.
+    """
+    for setting in setup.safety_settings or ():
+        yield "safety_settings.method", setting.method, "vertex"
+    for tool in setup.tools or ():
+        if tool.google_search is not None:
+            yield "google_search.exclude_domains", tool.google_search.exclude_domains, "vertex"
+            yield "google_search.blocking_confidence", tool.google_search.blocking_confidence, "vertex"
+    speech = setup.generation_config.speech_config if setup.generation_config else None
+    if speech is None:
+        return
+    yield "speech_config.multi_speaker_voice_config", speech.multi_speaker_voice_config, None
+    clone = speech.voice_config.replicated_voice_config if speech.voice_config else None
+    if clone is not None:
+        yield "replicated_voice_config.consent_audio", clone.consent_audio, "developer"
+        yield "replicated_voice_config.voice_consent_signature", clone.voice_consent_signature, "developer"
 
 
 def _thinking(given: ThinkingConfig | None, profile: ModelProfile) -> None:

@@ -114,7 +114,7 @@ def build_setup(
             response_modalities=modalities,
             temperature=_temperature(temperature, config),
             top_p=config.top_p,
-            top_k=config.top_k,
+            top_k=_whole("top_k", config.top_k),
             max_output_tokens=config.max_output_tokens,
             candidate_count=config.candidate_count,
             presence_penalty=config.presence_penalty,
@@ -202,6 +202,12 @@ def _temperature(temperature: float | None, config: LiveConfig) -> float | None:
     if chosen is not None and not 0 <= chosen <= 2:
         raise ConfigError(f"temperature is {chosen}; give 0 to 2, or None for the service's own")
     return chosen
+
+
+def _whole(option: str, value: float | None) -> int | None:
+    if value is not None and value != int(value):
+        raise ConfigError(f"{option} is {value}; give a whole number, or None for the service's own")
+    return None if value is None else int(value)
 
 
 def _instruction(text: str | None, config: LiveConfig) -> Content | None:
