@@ -100,7 +100,10 @@ async def test_show_can_be_narrowed(tmp_path: Path) -> None:
     }
 
 
-async def test_what_people_said_cannot_steer_the_terminal(tmp_path: Path) -> None:
+async def test_what_people_said_cannot_steer_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # or the words are cut off, wherever this runs without a terminal
     evil = {"serverContent": {"outputTranscription": {"text": "\x1b[2Jgone\u202e"}}}
     source = write(tmp_path / "r.yaml", ("sent", SETUP), ("received", evil))
     told("import", source, "-o", tmp_path / "t")

@@ -267,7 +267,7 @@ def test_a_refusal_of_the_whole_object_is_said_in_words() -> None:
         (Order, anything, "must have one parameter"),
         (Order, with_context, "it has none"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_is_no_object_or_has_no_place_is_refused(whole: Any, function: Any, why: str) -> None:
     with pytest.raises(ConfigError, match=rf"^tool '{function.__name__}', parameters: .*{why}"):
