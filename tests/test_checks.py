@@ -61,6 +61,7 @@ def test_what_fits(value: object, hint: Any) -> None:
         ({5: 1}, Mapping[str, Any], "x has the key 5; give keys that are text"),
         ({"a": {"b": [0, {1}]}}, Mapping[str, Any], "x.a.b[1] is a set; give what JSON can hold"),
         ({"day": datetime.date(2020, 1, 1)}, Mapping[str, Any], "x.day is a date; give what JSON can hold"),
+        ([{}, {"a": {1}}], Sequence[Mapping[str, Any]], "x[1].a is a set; give what JSON can hold"),
         ("\ud800", str, "x is a str with a lone surrogate, which no message can hold; give a str"),
         (object(), SessionOptions, "x is an object; give a SessionOptions"),
     ],

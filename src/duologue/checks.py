@@ -52,7 +52,7 @@ def check_value(option: str, value: object, hint: Any) -> None:
     """
     if _fits(value, hint):
         return
-    if Mapping in _origins(hint) and (where := _not_json(value)) and isinstance(value, Mapping):
+    if where := _within(value, hint):
         raise ConfigError(f"{option}{where}")
     hidden = isinstance(value, str) and Literal not in _origins(hint)
     given = _kind(value) if hidden else shown(value)
@@ -117,6 +117,14 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _within(value: object, hint: Any) -> str | None:
+    """Say where in a mapping, or in a sequence of mappings, a value is no JSON; None if it is not one of these."""
+    if isinstance(value, Mapping):
+        return _not_json(cast("object", value)) if Mapping in _origins(hint) else None
+    items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+    return _not_json(items) if items and all(isinstance(item, Mapping) for item in items) else None
 
 
 def _not_json(value: object, path: str = "", depth: int = 0) -> str | None:

@@ -38,6 +38,9 @@ NEVER_TAKEN: dict[Backend, set[str]] = {
 }
 
 
+json_format: Any = pytest.importorskip(
+    "google.protobuf.json_format", reason="the published contract, see requirements/dev.in"
+)
 pytestmark = pytest.mark.usefixtures("empty_environment")
 
 
@@ -86,7 +89,6 @@ def published(setup: Setup) -> Any:
         key=lambda function: str(function["name"]),
     )
     plain["tools"] = [*sorted(filter(None, tools), key=str), {"functionDeclarations": functions}]
-    json_format: Any = pytest.importorskip("google.protobuf.json_format")
     return json_format.ParseDict({"setup": plain}, message_class("client")(), ignore_unknown_fields=True)
 
 

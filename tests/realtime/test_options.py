@@ -147,7 +147,9 @@ def try_model(**options: Any) -> None:
         assert len(ClientDecoder().decode(frame)) == 1
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LiveConfig)])
+@pytest.mark.parametrize(
+    "name", [*(field.name for field in dataclasses.fields(LiveConfig)), "tools", "generation_config"]
+)
 @quietly
 @given(value=anything)
 def test_any_option_of_the_service(name: str, value: Any) -> None:

@@ -400,6 +400,32 @@ def test_the_default_voice_gives_way_to_a_speech_config() -> None:
         ("3.8", LiveConfig(gemini_tools=({"codeExecution": {}},)), (), "it has functions, googleSearch"),
         ("3.8", LiveConfig(explicit_vad_signal=True), (), "explicit_vad_signal: .* not have it"),
         ("3.8", LiveConfig(session_resumption={"transparent": True}), (), "transparent: .* not have it"),
+        ("3.8", LiveConfig(explicit_vad_signal=False), (), "explicit_vad_signal: .* not have it"),
+        ("3.8", LiveConfig(session_resumption={"transparent": False}), (), "transparent: .* not have it"),
+        (
+            "3.8",
+            LiveConfig(safety_settings=[{"method": "SEVERITY"}]),
+            (),
+            "safety_settings.method: .* not have",
+        ),
+        (
+            "3.8",
+            LiveConfig(gemini_tools=({"googleSearch": {"excludeDomains": ["a.example"]}},)),
+            (),
+            "google_search.exclude_domains: .* not have it",
+        ),
+        (
+            "vertex-native",
+            LiveConfig(speech_config={"voiceConfig": {"replicatedVoiceConfig": {"consentAudio": "AA=="}}}),
+            (),
+            "replicated_voice_config.consent_audio: .* not have it",
+        ),
+        (
+            "2.5-native",
+            LiveConfig(speech_config={"multiSpeakerVoiceConfig": {}}),
+            (),
+            "multi_speaker_voice_config: .* not have it",
+        ),
         ("vertex-native", LiveConfig(translation_config={}), (), "translation_config: .* not have it"),
         ("vertex-native", LiveConfig(history_config={}), (), "history_config: .* not have it"),
         ("vertex-native", LiveConfig(response_modalities=["TEXT"]), (), "exactly one of AUDIO"),
@@ -432,6 +458,14 @@ def test_vertex_has_options_of_its_own() -> None:
 )
 def test_a_model_on_vertex_is_a_publishers(model: str, place: dict[str, str], name: str) -> None:
     assert wire_model(model, "vertex", **place) == name
+
+
+@pytest.mark.parametrize("top_k", [40, 40.0])
+def test_top_k_is_a_whole_number(top_k: float) -> None:
+    sent = wire(LiveConfig(top_k=top_k))["generationConfig"]["topK"]
+    assert (sent, type(sent)) == (40, int)
+    with pytest.raises(ConfigError, match=r"top_k is 40\.5; give a whole number"):
+        wire(LiveConfig(top_k=40.5))
 
 
 def test_two_functions_of_one_name_are_refused() -> None:

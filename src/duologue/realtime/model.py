@@ -66,7 +66,8 @@ class RealtimeModel:
         base_url: Another host, ``http(s)://`` or ``ws(s)://``; None looks into ``GOOGLE_GEMINI_BASE_URL``,
             on Vertex AI into ``GOOGLE_VERTEX_BASE_URL``.
         allow_insecure: Permits an unencrypted link to another host than loopback.
-        config: Every other option of the service.
+        config: Every other option of the service: a ``LiveConfig``, a mapping of its fields, or google-genai's
+            ``LiveConnectConfig``, of which plain functions among the ``tools`` are run.
         options: How this library behaves.
 
     Raises:
