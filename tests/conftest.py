@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from tests.contract import observer
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 # programs they start: those could then not be interrupted, which is what some tests are about.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in every run, so that a failure is of the change at hand; DUOLOGUE_SEED=random draws new ones.
+settings.register_profile(
+    "steady", derandomize=os.environ.get("DUOLOGUE_SEED") != "random", deadline=None, database=None
+)
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:
