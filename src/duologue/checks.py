@@ -120,11 +120,15 @@ def _is_utf8(text: str) -> bool:
 
 
 def _within(value: object, hint: Any) -> str | None:
-    """Say where in a mapping, or in a sequence of mappings, a value is no JSON; None if it is not one of these."""
+    """Say where in a mapping, or in a sequence of mappings, a value is no JSON; None where neither is meant."""
+    hints = get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
+    wanted = {get_origin(part): get_args(part) for part in hints}
     if isinstance(value, Mapping):
-        return _not_json(cast("object", value)) if Mapping in _origins(hint) else None
+        return _not_json(cast("object", value)) if Mapping in wanted else None
     items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
-    return _not_json(items) if items and all(isinstance(item, Mapping) for item in items) else None
+    if not items or get_origin(next(iter(wanted.get(Sequence, ())), None)) is not Mapping:
+        return None
+    return _not_json(items) if all(isinstance(item, Mapping) for item in items) else None
 
 
 def _not_json(value: object, path: str = "", depth: int = 0) -> str | None:

@@ -157,6 +157,15 @@ def test_any_option_of_the_service(name: str, value: Any) -> None:
         try_model(config={name: value}, model=model, tools=[add])
 
 
+@pytest.mark.parametrize("name", ["parameters", "parameters_json_schema", "response", "name", "behavior"])
+@quietly
+@given(value=anything)
+def test_any_declaration_among_googles_tools(name: str, value: Any) -> None:
+    try_model(config={"tools": [{"function_declarations": [{"name": "f", name: value}]}]})
+    schema = {"type": "object", "properties": {"a": value}, "required": value}
+    try_model(config={"tools": [{"functionDeclarations": [{"name": "f", name: schema}]}]})
+
+
 @pytest.mark.parametrize("name", sorted(ModelOptions.__annotations__))
 @quietly
 @given(value=anything)

@@ -129,22 +129,43 @@ def _camel_case(name: str) -> str:
     return _WORD.sub(lambda match: match[1].upper(), name)
 
 
+def _renamed(given: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return what is set, by the wire's names; a key that is no text is left to whoever refuses it."""
+    return {
+        _camel_case(key) if isinstance(key, str) else key: value
+        for key, value in given.items()
+        if value is not None
+    }
+
+
 def _flattened(given: Any, beside: Json) -> Json:
     if _is_model(given):
         named = set_fields(given)
     elif isinstance(given, Mapping):
-        mapping = cast("Mapping[object, object]", given)
-        named = {snake_case(str(name)): value for name, value in mapping.items() if value is not None}
+        named = _by_snake_case(cast("Mapping[object, object]", given))
     else:
         raise ConfigError(f"generation_config is {shown(given)}; give a GenerationConfig or a mapping")
     lacking = sorted(set(named) - _OPTIONS)
     if lacking:
         raise Unsupported(
-            f"generation_config: live sessions are not known to have {', '.join(lacking)}; leave it unset, or, if "
-            "the service has learnt it since, say it with setup_overrides"
+            f"generation_config: live sessions are not known to have {', '.join(map(shown, lacking))}; leave it "
+            "unset, or, if the service has learnt it since, say it with setup_overrides"
         )
     said = {name: _plain(value) for name, value in named.items()}
     return said | {name: value for name, value in beside.items() if value is not None or name not in said}
+
+
+def _by_snake_case(given: Mapping[object, object]) -> Json:
+    named: Json = {}
+    for key, value in given.items():
+        name = snake_case(key) if isinstance(key, str) else ""
+        if not name or name in named:
+            raise ConfigError(
+                f"generation_config has the key {shown(key)}, which is no name, or a name twice"
+            )
+        if value is not None:
+            named[name] = value
+    return named
 
 
 def _instruction(given: object) -> object:
@@ -193,9 +214,7 @@ def _tool(given: Json) -> Json:
 def _declaration(given: Any) -> Any:
     if not isinstance(given, dict):
         return given  # the setup says what it is to be
-    declaration = {
-        _camel_case(str(key)): value for key, value in cast("Json", given).items() if value is not None
-    }
+    declaration: Json = _renamed(cast("Json", given))
     at = f"function {shown(declaration.get('name'))}"
     for place in ("parameters", "response"):
         json_schema = declaration.pop(f"{place}JsonSchema", None)
@@ -225,8 +244,8 @@ def _schema(given: Json, at: str) -> Json:
 
 def _dialect(given: Json) -> Json:
     said: Json = {}
-    for key, value in given.items():
-        name = {"ref": "$ref"}.get(key) or _camel_case(key)
+    for key, value in _renamed(given).items():
+        name = "$ref" if key == "ref" else key
         if isinstance(value, dict) and name in ("properties", "defs", "$defs"):
             children = cast("Json", value)
             said[name] = {child: _dialect(_mapping(below, child)) for child, below in children.items()}
@@ -234,7 +253,7 @@ def _dialect(given: Json) -> Json:
             said[name] = _dialect(cast("Json", value))
         elif isinstance(value, list) and name == "anyOf":
             said[name] = [_dialect(_mapping(below, name)) for below in cast("list[object]", value)]
-        elif value is not None:
+        else:
             said[name] = value.upper() if name == "type" and isinstance(value, str) else value
     return said
 
