@@ -7,11 +7,11 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from duologue.wire.profiles import PROFILES, ModelProfile
+from duologue.wire.profiles import PROFILES, Evidence, ModelProfile
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -55,3 +55,11 @@ def test_every_fact_of_every_profile_is_drawn_with_its_grade(script: ModuleType)
         assert [cell[-1] for cell in cells] == [
             script.LETTERS[row.evidence[column]] for row in PROFILES.values()
         ]
+
+
+def test_the_readme_counts_the_facts_of_each_profile_by_grade() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, row in PROFILES.items():
+        grades = list(row.evidence.values())
+        counts = " | ".join(str(grades.count(grade)) for grade in get_args(Evidence))
+        assert f"| `{name}` | {counts} |" in readme
