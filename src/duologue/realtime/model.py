@@ -67,7 +67,8 @@ class RealtimeModel:
             on Vertex AI into ``GOOGLE_VERTEX_BASE_URL``.
         allow_insecure: Permits an unencrypted link to another host than loopback.
         config: Every other option of the service: a ``LiveConfig``, a mapping of its fields, or google-genai's
-            ``LiveConnectConfig``, of which plain functions among the ``tools`` are run.
+            ``LiveConnectConfig``. What the last leaves unset stays unset, transcription included; plain
+            functions among its ``tools`` are run.
         options: How this library behaves.
 
     Raises:
