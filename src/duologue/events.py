@@ -229,7 +229,7 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """Search results the answer rests on, as on the wire."""
+    """Search results the answer rests on, under the wire's own names; what is newer than this package is left out."""
 
     metadata: Mapping[str, Any]
     generation_id: str | None = None

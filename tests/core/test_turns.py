@@ -348,7 +348,7 @@ def test_corrupt_sound_spoils_only_itself(begin: Begin) -> None:
 def test_grounding_and_waiting(begin: Begin) -> None:
     """The application gets a mapping with the wire's own names; what nobody knows is left out."""
     watched = begin()
-    grounded = {
+    grounded: dict[str, Any] = {
         "webSearchQueries": ["q"],
         "groundingChunks": [{"web": {"uri": "https://example.org/", "title": "T"}}],
         "groundingSupports": [{"segment": {"endIndex": 3}, "groundingChunkIndices": [0], "newer": 1}],
