@@ -182,6 +182,7 @@ async def test_a_proxy_does_not_get_around_the_certificate(
     ("answer", "code", "words", "retryable"),
     [
         (b"HTTP/1.1 407 Who are you\r\n\r\n", 407, "another user and password", False),
+        (b"HTTP/1.1 407 Log in\r\nContent-Length: 4\r\n\r\nno!\n", 407, "another user and password", False),
         (b"HTTP/1.1 403 No\r\n\r\n", 403, f"refuses a way to {HOST}", False),
         (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", 502, f"refuses a way to {HOST}", True),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", 302, "refuses a way", False),

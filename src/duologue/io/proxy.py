@@ -124,10 +124,13 @@ def _connect_request(proxy: Proxy, authority: str) -> bytes:
 
 
 async def _read_head(sock: socket.socket) -> bytes:
-    """Read the answer, whole or not; what lies behind the tunnel speaks only when spoken to."""
+    """Read the answer's head, b"" when there is none.
+
+    A refusal may bring a page along, which is passed over; what lies behind a tunnel speaks only when spoken to.
+    """
     loop = asyncio.get_running_loop()
     head = b""
-    while not head.endswith(b"\r\n\r\n"):
+    while b"\r\n\r\n" not in head:
         piece = await loop.sock_recv(sock, _MAX_HEAD_BYTES)
         head += piece
         if not piece or len(head) > _MAX_HEAD_BYTES:
