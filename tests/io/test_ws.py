@@ -12,6 +12,7 @@ import pytest
 from tests.io.conftest import Tls, answer, raw_server, websocket_server
 
 from duologue.config import SessionOptions
+from duologue.core.verdict import judge
 from duologue.errors import AuthError, ConnectError, LinkLost
 from duologue.io.ws import WebSocketTransport
 from duologue.wire.endpoint import Endpoint
@@ -151,6 +152,21 @@ async def test_frames_to_the_limit_arrive_and_larger_ones_end_the_link(transport
         await link.close()
     assert caught.value.code == 1009
     assert not caught.value.retryable
+
+
+async def test_a_frame_of_ours_that_the_service_finds_too_large_is_its_close(
+    transport: WebSocketTransport,
+) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.close(1009, "the image is too large")
+
+    async with websocket_server(handler) as endpoint:
+        link = await transport.connect(endpoint, OPTIONS)
+        with pytest.raises(LinkLost) as caught:
+            await link.receive()
+        await link.close()
+    assert (caught.value.code, caught.value.reason) == (1009, "the image is too large")
+    assert judge(caught.value, phase="ready").cause == "too-big"
 
 
 async def test_closing_is_idempotent_and_ends_receiving(transport: WebSocketTransport) -> None:

@@ -193,6 +193,7 @@ def _link_lost(error: Exception, secrets: Iterable[str]) -> LinkLost:
     """Return the peer's code and reason: 1005 for a close frame without, 1006 for none at all.
 
     picows says 0 where websockets says 1005, and calls an oversize frame of the peer's a close received.
+    Both answer a close with its own code, so who was first tells whose limit a 1009 speaks of.
     """
     received: Any = getattr(error, "rcvd", None)
     sent: Any = getattr(error, "sent", None)
@@ -200,6 +201,7 @@ def _link_lost(error: Exception, secrets: Iterable[str]) -> LinkLost:
         sent is not None
         and int(sent.code) == _TOO_BIG
         and int(getattr(received, "code", _TOO_BIG)) == _TOO_BIG
+        and not getattr(error, "rcvd_then_sent", False)
     ):
         return LinkLost("a frame was larger than max_message_bytes", code=_TOO_BIG, retryable=False)
     if received is not None:
