@@ -82,6 +82,23 @@ async def test_links_that_open_side_by_side_fetch_one_token(server: TokenServer)
     assert len(server.issued) == 1
 
 
+async def test_who_gave_up_is_not_fetched_for_and_names_are_looked_up_meanwhile(server: TokenServer) -> None:
+    loop = asyncio.get_running_loop()
+    account = GoogleAccount(credentials_of(server.account()))
+    server.hold.clear()
+    asking = [asyncio.create_task(account.headers()) for _ in range(40)]  # more than a loop has threads
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(2):
+        assert await loop.getaddrinfo("127.0.0.1", 80)
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    server.expires_in_s = 1  # so that each who is still there would fetch one
+    server.hold.set()
+    await account.headers()
+    assert len(server.issued) == 2  # the one under way, and this
+
+
 async def test_a_quota_project_is_charged(server: TokenServer) -> None:
     credentials = credentials_of(server.account())
     account = GoogleAccount(credentials.with_quota_project("project-that-pays"))

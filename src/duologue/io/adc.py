@@ -1,7 +1,8 @@
 """Access tokens of a Google account, by google-auth: given credentials, or the machine's own.
 
-google-auth blocks, so it runs in a worker thread; one lock sees to it that links that open side by side
-fetch one token. A token is fetched anew when the last one is no longer good.
+google-auth blocks, so each account has a thread of its own, and one only: links that open side by side fetch
+one token, who gave up waiting is not fetched for, and names can be looked up meanwhile (the loop's own threads
+do that). A token is fetched anew when the last one is no longer good.
 
 Source: Application Default Credentials (AIP-4110); google-genai 3.4.0, ``get_token_from_credentials``.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.util
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 from duologue.errors import AuthError, ConfigError, ConnectError
@@ -65,10 +66,9 @@ class GoogleAccount:
     def __init__(self, credentials: object | None = None, *, timeout_s: float = 10.0) -> None:
         require_google_auth()
         self._credentials = None if credentials is None else _checked(credentials)
-        self._given = credentials is not None
         self._timeout_s = timeout_s
         self._project: str | None = getattr(credentials, "project_id", None)
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="duologue-account")
 
     async def project(self) -> str:
         """Return the project of the credentials, else that of the machine.
@@ -76,7 +76,7 @@ class GoogleAccount:
         Raises:
             ConfigError: There is none; says how to name one.
         """
-        return await asyncio.to_thread(self._find_project)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._find_project)
 
     async def headers(self) -> Mapping[str, str]:
         """Return the headers that pay for a link, with a token that is still good.
@@ -86,32 +86,28 @@ class GoogleAccount:
             AuthError: The token server refuses them.
             ConnectError: The token server cannot be reached.
         """
-        return await asyncio.to_thread(self._fresh_headers)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._fresh_headers)
 
     def _find_project(self) -> str:
-        with self._lock:
-            if not self._project:
-                found, project = _default(self._timeout_s)
-                self._credentials = self._credentials or found
-                self._project = project
-            if not self._project:
-                raise ConfigError(
-                    "the credentials belong to no project: pass project, or set GOOGLE_CLOUD_PROJECT"
-                )
-            return self._project
+        if not self._project:
+            found, project = _default(self._timeout_s)
+            self._credentials = self._credentials or found
+            self._project = project
+        if not self._project:
+            raise ConfigError(
+                "the credentials belong to no project: pass project, or set GOOGLE_CLOUD_PROJECT"
+            )
+        return self._project
 
     def _fresh_headers(self) -> Mapping[str, str]:
-        with self._lock:
-            if self._credentials is None:
-                self._credentials, _ = _default(self._timeout_s)
-            credentials: Any = self._credentials
-            if credentials.expired or not credentials.token:
-                _call(functools.partial(credentials.refresh, _request(self._timeout_s)))
-            if not credentials.token:
-                raise AuthError("the credentials gave no access token", phase="connect")
-            return bearer(
-                str(credentials.token), quota_project=getattr(credentials, "quota_project_id", None)
-            )
+        if self._credentials is None:
+            self._credentials, _ = _default(self._timeout_s)
+        credentials: Any = self._credentials
+        if credentials.expired or not credentials.token:
+            _call(functools.partial(credentials.refresh, _request(self._timeout_s)))
+        if not credentials.token:
+            raise AuthError("the credentials gave no access token", phase="connect")
+        return bearer(str(credentials.token), quota_project=getattr(credentials, "quota_project_id", None))
 
 
 def _checked(credentials: object) -> Credentials:
