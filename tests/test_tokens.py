@@ -144,6 +144,16 @@ async def test_nothing_is_said_that_was_not_asked_for(mint: Mint, monkeypatch: p
     assert (path, headers["x-goog-api-key"], body) == ("/v1alpha/auth_tokens", KEY, {"uses": 1})
 
 
+async def test_a_host_of_the_environment_is_named(
+    mint: Mint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", mint.url)
+    with caplog.at_level("INFO", logger="duologue"):
+        await tokens.create(api_key=KEY)
+    assert f"127.0.0.1:{mint.server_port}, named by GOOGLE_GEMINI_BASE_URL" in caplog.text
+    assert KEY not in caplog.text
+
+
 async def test_a_token_is_not_shown(mint: Mint) -> None:
     token = await tokens.create(api_key=KEY, base_url=mint.url)
     assert TOKEN not in repr(token) + str(token)
@@ -238,6 +248,10 @@ async def test_nobody_at_home() -> None:
         ({"expires_in_s": 0}, "must lie ahead"),
         ({"expires_in_s": 20 * 3600 + 60}, "by at most 20 hours"),
         ({"expires_in_s": 1e300}, "by at most 20 hours"),
+        ({"expires_in_s": -1e300}, "must lie ahead"),
+        ({"timeout_s": 0}, "timeout_s is 0"),
+        ({"timeout_s": float("nan")}, "timeout_s is nan"),
+        ({"api_key": 7}, "api_key is 7"),
         ({"expires_in_s": float("nan")}, "finite number"),
         ({"expires_in_s": 60, "expire_time": datetime.now(UTC)}, "say the same"),
         ({"field_mask": ["model"]}, "give setup too"),
@@ -246,6 +260,7 @@ async def test_nobody_at_home() -> None:
         ({"setup": {}}, "setup is empty"),
         ({"setup": {"setup": {"model": "m"}}}, "whole message"),
         ({"setup": 7}, "setup is a int"),
+        ({"setup": RealtimeModel(vertexai=True)}, "of Vertex AI, which has no tokens"),
         ({"api_key": TOKEN}, "a token cannot mint"),
         ({"api_key": None}, "GOOGLE_API_KEY"),
         ({"base_url": "http://example.com"}, "allow_insecure"),

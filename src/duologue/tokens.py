@@ -8,6 +8,7 @@ Source: Google's page on ephemeral tokens; google-genai 3.4.0, ``tokens.py``.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EphemeralToken", "SetupSource", "create"]
 
+_log = logging.getLogger("duologue")
 _LONGEST: Final = timedelta(hours=20)
+_OF_VERTEX: Final = ("projects/", "publishers/")
 
 
 class SetupSource(Protocol):
@@ -110,10 +113,14 @@ async def create(
         setup=setup,
         field_mask=field_mask,
     )
+    check_value("api_key", api_key, str | None)
+    check_value("timeout_s", timeout_s, float)
+    if timeout_s <= 0:
+        raise ConfigError(f"timeout_s is {timeout_s}; give a positive number of seconds")
     key = find_api_key(api_key).value
     if is_token(key):
         raise ConfigError("a token cannot mint tokens: give an API key")
-    address, _ = find_base_url(base_url)
+    address, variable = find_base_url(base_url)
     endpoint = rest_endpoint(
         "auth_tokens",
         api_key=key,
@@ -121,6 +128,8 @@ async def create(
         api_version=api_version,
         allow_insecure=allow_insecure,
     )
+    if variable is not None:
+        _log.info("asking %s, named by %s, for a token", endpoint.host, variable)
     return _token(await post_json(endpoint, body, timeout_s=timeout_s, ssl_context=ssl_context))
 
 
@@ -157,6 +166,8 @@ def _content(setup: SetupSource | Mapping[str, Any]) -> Mapping[str, Any]:
         raise ConfigError("setup holds a whole message: give what stands under its key 'setup'")
     if not content:
         raise ConfigError("setup is empty, which would lock everything to nothing: leave it out")
+    if str(content.get("model", "")).startswith(_OF_VERTEX):
+        raise ConfigError("setup is of Vertex AI, which has no tokens: make the model with vertexai=False")
     return content
 
 
@@ -189,7 +200,7 @@ def _instant(at_name: str, at: datetime | None, in_name: str, in_s: float | None
         raise ConfigError(f"{at_name} and {in_name} say the same: give one of them")
     now = datetime.now(UTC)
     if at is None:
-        at = now + timedelta(seconds=min(in_s or 0.0, _LONGEST.total_seconds() + 1))
+        at = now + timedelta(seconds=max(0.0, min(in_s or 0.0, _LONGEST.total_seconds() + 1)))
     if at.tzinfo is None:
         raise ConfigError(f"{at_name} has no time zone: give one such as datetime.now(UTC) + timedelta(...)")
     if not now < at <= now + _LONGEST:
