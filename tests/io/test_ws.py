@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,24 @@ async def test_a_message_can_be_had_as_it_was_framed(transport: WebSocketTranspo
         link = await transport.connect(endpoint, OPTIONS)
         assert [await link.receive_framed(), await link.receive_framed()] == [b"{}", "{}"]
         await link.close()
+
+
+async def test_certificates_are_read_once_and_not_in_the_loop(
+    library: str, tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def read() -> ssl.SSLContext:
+        readers.append(threading.current_thread())
+        return tls.client
+
+    monkeypatch.setattr(ssl, "create_default_context", read)
+    transport = WebSocketTransport(library=library)  # type: ignore[arg-type]
+    async with websocket_server(echo, tls) as endpoint:
+        for _ in range(2):
+            await (await transport.connect(endpoint, OPTIONS)).close()
+    assert len(readers) == 1
+    assert readers[0] is not threading.main_thread()
 
 
 async def test_text_goes_out_and_both_kinds_come_in(

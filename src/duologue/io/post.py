@@ -59,11 +59,10 @@ async def post_json(
     try:
         async with asyncio.timeout(timeout_s):
             sock = await open_route(url.hostname or "", port, secure=endpoint.secure, timeout_s=timeout_s)
-            context = (ssl_context or ssl.create_default_context()) if endpoint.secure else None
             with sock.dup() as handle:  # TLS takes the socket itself away
                 try:
                     status, answer = await asyncio.to_thread(
-                        _exchange, sock, context, endpoint, body, timeout_s
+                        _exchange, sock, ssl_context, endpoint, body, timeout_s
                     )
                 finally:
                     with contextlib.suppress(OSError):  # the thread has closed it already, or now ends
@@ -77,7 +76,7 @@ async def post_json(
 
 def _exchange(
     sock: socket.socket,
-    context: ssl.SSLContext | None,
+    ssl_context: ssl.SSLContext | None,
     endpoint: Endpoint,
     body: Mapping[str, Any],
     timeout_s: float,
@@ -94,7 +93,10 @@ def _exchange(
     sock.settimeout(timeout_s)
     connection = http.client.HTTPConnection(url.hostname or "", url.port)
     try:
-        connection.sock = sock if context is None else context.wrap_socket(sock, server_hostname=url.hostname)
+        connection.sock = sock
+        if endpoint.secure:
+            context = ssl_context or ssl.create_default_context()
+            connection.sock = context.wrap_socket(sock, server_hostname=url.hostname)
         connection.request("POST", url.path, json.dumps(body).encode(), headers)
         response = connection.getresponse()
         return response.status, response.read(_MAX_ANSWER_BYTES + 1)

@@ -54,7 +54,8 @@ class WebSocketTransport:
     """Opens WebSocket links.
 
     Args:
-        ssl_context: Trusts other certificates than the system's; None is the default context.
+        ssl_context: Trusts other certificates than the system's; None is the default context, made for the
+            first link and kept.
         library: Overrides ``SessionOptions.websocket_library``.
     """
 
@@ -91,7 +92,10 @@ class WebSocketTransport:
             "proxy": None,  # the socket leads through it already
         }
         if endpoint.secure:
-            arguments["ssl"] = self._ssl_context or ssl.create_default_context()
+            if self._ssl_context is None:
+                # Reading the system's certificates would stop the loop for 50 ms and more.
+                self._ssl_context = await asyncio.to_thread(ssl.create_default_context)
+            arguments["ssl"] = self._ssl_context
             arguments["ssl_handshake_timeout"] = options.connect_timeout_s
         url = urlsplit(endpoint.url)
         port = url.port or (443 if endpoint.secure else 80)
