@@ -259,6 +259,7 @@ def test_what_a_profile_lacks_is_refused(name: str, options: dict[str, Any]) -> 
 
 def test_what_a_profile_has_is_taken() -> None:
     assert wire(LiveConfig(thinking_config={"thinkingBudget": 0}), profile=PROFILES["2.5-native"])
+    assert wire(LiveConfig(thinking_config={"thinkingLevel": "HIGH"}), profile=PROFILES["3.8-thinking"])
     assert wire(LiveConfig(proactivity=True), profile=PROFILES["3.8"])["proactivity"] == {
         "proactiveAudio": True
     }
@@ -386,6 +387,7 @@ def test_the_default_voice_gives_way_to_a_speech_config() -> None:
         ("3.1", LiveConfig(thinking_config={"thinkingBudget": 5}), (), "takes thinking_level"),
         ("2.5-native", LiveConfig(thinking_config={"thinking_level": "LOW"}), (), "takes thinking_budget"),
         ("3.8", LiveConfig(thinking_config={"includeThoughts": True}), (), "takes no thinking option"),
+        ("3.8-thinking", LiveConfig(thinking_config={"thinking_budget": 5}), (), "takes thinking_level"),
         ("3.1", LiveConfig(tool_behavior="NON_BLOCKING"), (), "which has BLOCKING"),
         ("3.8-thinking", LiveConfig(), ({"name": "f", "behavior": "BLOCKING"},), "which has NON_BLOCKING"),
         (

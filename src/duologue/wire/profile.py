@@ -2,7 +2,8 @@
 
 Every cell that differs between models is a field of :class:`ModelProfile`; the rows stand in
 ``profile_table``, where each cell carries its grade: *recorded* (real traffic), *documented* (Google's
-pages), *reported* (users and other clients' source) or *guessed* (our inference).
+pages, its published contract or its SDKs' source), *reported* (users and other clients' source) or *guessed*
+(our inference).
 ``docs/reference/evidence.md`` is drawn from it.
 """
 
