@@ -132,6 +132,10 @@ def test_the_key_is_never_shown() -> None:
         {"": "1"},
         {"x a": "1"},
         {"x-a": "é"},
+        {"Host": "other.example"},
+        {"connection": "close"},
+        {"Content-Length": "5"},
+        {"Sec-WebSocket-Key": "abc"},
     ],
 )
 def test_headers_that_are_refused(headers: dict[str, str]) -> None:

@@ -48,6 +48,13 @@ _TOKEN_PREFIX: Final = "auth_tokens/"  # noqa: S105 -- how every token begins
 _KEY_HEADER: Final = "x-goog-api-key"
 _AUTHORIZATION: Final = "authorization"
 _QUOTA_HEADER: Final = "x-goog-user-project"
+_OF_THE_UPGRADE: Final = frozenset(
+    {
+        *("host", "connection", "upgrade", "content-length", "transfer-encoding"),
+        *("sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions"),
+    }
+)
+"""What the request itself is made of: a second one of these would end in a refusal nobody understands."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LOCATION = re.compile(r"[a-z0-9-]{1,63}")
 _SECURE: Final = {"http": False, "ws": False, "https": True, "wss": True}
@@ -111,7 +118,7 @@ def developer_endpoint(
         base_url: ``http(s)://`` or ``ws(s)://`` host with an optional path prefix; None is Google's.
         api_version: ``v1``, ``v1beta`` or ``v1alpha``.
         allow_insecure: Permits an unencrypted link to another host than loopback.
-        headers: Added to the upgrade request; cannot replace the key.
+        headers: Added to the upgrade request; cannot replace the key, nor what makes it an upgrade.
 
     Raises:
         ConfigError: A URL that is none, an unencrypted one off loopback, a key or header that no
@@ -266,6 +273,8 @@ def _checked_headers(headers: Mapping[str, str] | None, own: Mapping[str, str]) 
     check_value("headers", headers, Mapping[str, Any])
     reserved = {_KEY_HEADER, *(name.lower() for name in own)}
     for name, value in headers.items():
+        if name.lower() in _OF_THE_UPGRADE:
+            raise ConfigError(f"the header {name} is the upgrade request's own: leave it out")
         if name.lower() in reserved:
             whose = "the key's: give it as api_key" if name.lower() == _KEY_HEADER else "the credentials'"
             raise ConfigError(f"the header {name} is {whose}")
