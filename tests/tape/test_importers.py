@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tests.tape.sessions import TAPES, journal
 
-from duologue.errors import TapeError
+from duologue.errors import AuthError, LinkLost, TapeError
 from duologue.events import (
     AudioOutput,
     Event,
@@ -61,7 +61,7 @@ def write(path: Path, *messages: tuple[str, Any], **more: Any) -> Path:
 
 @every_recording
 def test_every_frame_of_a_recording_is_on_its_tape(source: Path, tmp_path: Path) -> None:
-    done = import_recording(source, tmp_path / "t")
+    [done] = import_recording(source, tmp_path / "t")
     recorded = interactions(source)
     with Tape(tmp_path / "t") as tape:
         frames = [
@@ -102,7 +102,7 @@ def test_a_replay_tells_what_happened_twice_the_same(source: Path, tmp_path: Pat
 
 @every_recording
 def test_the_profile_is_the_models(source: Path, tmp_path: Path) -> None:
-    done = import_recording(source, tmp_path / "t")
+    [done] = import_recording(source, tmp_path / "t")
     backend: Backend = "vertex" if source.name.startswith("vertex") else "developer"
     assert done.profile == profile_for(done.model, backend).name
     assert done.profile != "unknown"
@@ -154,6 +154,90 @@ def test_what_the_client_asked_for_is_derived_from_what_it_sent(tmp_path: Path) 
     assert Transcript not in kinds
 
 
+def write_with_close(path: Path, *entries: Any) -> Path:
+    """Write messages, (way, data), and closes, (code, reason)."""
+    interactions = [
+        {"kind": "close", "code": entry[0], "reason": entry[1], "ok": False}
+        if isinstance(entry[0], int)
+        else {"kind": "message", "direction": entry[0], "data": entry[1]}
+        for entry in entries
+    ]
+    document = json.loads(json.dumps({"version": 1, "interactions": interactions}))  # without aliases
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+READY = ("received", {"setupComplete": {}})
+
+
+@pytest.mark.parametrize(
+    ("entries", "code", "error"),
+    [
+        ([READY, (1011, "Internal error")], 1011, LinkLost),
+        ([(1007, "API key not valid. Please pass a valid API key.")], 1007, AuthError),
+        ([READY, (1000, "")], 1000, type(None)),
+    ],
+)
+def test_a_recorded_close_ends_the_session_as_it_did(
+    tmp_path: Path, entries: list[Any], code: int, error: type
+) -> None:
+    source = write_with_close(tmp_path / "r.yaml", ("sent", SETUP), *entries)
+    import_recording(source, tmp_path / "t")
+    ended = events_of(tmp_path / "t")[-1]
+    assert isinstance(ended, SessionEnded)
+    assert (ended.code, type(ended.error)) == (code, error)
+
+
+def test_every_link_of_a_recording_becomes_a_tape(tmp_path: Path) -> None:
+    again = {"setup": {**SETUP["setup"], "sessionResumption": {"handle": "a-handle-of-theirs"}}}
+    source = write_with_close(
+        tmp_path / "r.yaml", ("sent", SETUP), READY, (1011, "Internal"), ("sent", again), READY
+    )
+    done = import_recording(source, tmp_path / "call.tape")
+    assert [each.tape.name for each in done] == ["call.tape", "call-2.tape"]
+    assert [(each.sent, each.received) for each in done] == [(1, 1), (1, 1)]
+    assert [events_of(each.tape)[-1].code for each in done] == [1011, 1000]
+    assert [each.tape for each in import_recording(source, tmp_path / "call.tape")] == [
+        each.tape for each in done
+    ]
+
+
+def test_calls_without_an_id_are_answered_in_their_order(tmp_path: Path) -> None:
+    calls = [{"name": "f", "args": {"n": 1}}, {"id": "x", "name": "f"}, {"name": "g"}, {"name": "f"}]
+    answers = [
+        {"name": "g", "response": {"of": "g"}},
+        {"name": "f", "response": {"of": "f1"}, "willContinue": True},
+        {"name": "f", "response": {"of": "f1"}},
+        {"name": "f", "id": "x", "response": {"of": "x"}},
+        {"name": "f", "response": {"of": "f2"}},
+        {"name": "f", "response": {"of": "nothing"}},
+    ]
+    source = write(
+        tmp_path / "r.yaml",
+        ("sent", SETUP),
+        READY,
+        ("received", {"toolCall": {"functionCalls": calls}}),
+        ("sent", {"toolResponse": {"functionResponses": answers}}),
+    )
+    import_recording(source, tmp_path / "t")
+    events = events_of(tmp_path / "t")
+    asked = {event.call_id: event for event in events if isinstance(event, ToolCall)}
+    results = [event for event in events if isinstance(event, ToolResult)]
+    assert {event.outcome for event in results} == {"answered"}
+    assert [asked[event.call_id].name for event in results] == ["g", "f", "f", "f"]
+    assert [event.result["of"] for event in results] == ["g", "f1", "x", "f2"]
+
+
+def test_sound_in_the_old_field_is_sound(tmp_path: Path) -> None:
+    chunks = [
+        {"mimeType": "audio/pcm;rate=16000", "data": "AQIDBA=="},
+        {"mimeType": "image/jpeg", "data": "/9j/"},
+    ]
+    old = ("sent", {"realtimeInput": {"mediaChunks": chunks}})
+    import_recording(write(tmp_path / "r.yaml", ("sent", SETUP), READY, old), tmp_path / "t")
+    assert (tmp_path / "t.up.pcm").read_bytes() == bytes([1, 2, 3, 4])
+
+
 def test_handles_are_scrubbed(tmp_path: Path) -> None:
     given = {"setup": {**SETUP["setup"], "sessionResumption": {"handle": "given-canary"}}}
     update = {"sessionResumptionUpdate": {"newHandle": "received-canary", "resumable": True}}
@@ -194,8 +278,9 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("!!python/object/apply:os.getcwd []", "is no YAML"),
         (BOMB, "aliases"),
         ("[" * 5000, "nested too deeply"),
-        ("version: 1\ninteractions: [5]", "interaction 1: it is no message"),
+        ("version: 1\ninteractions: [5]", "interaction 1: it is neither a message"),
         ("version: 1\ninteractions: [{kind: message, direction: up, data: {}}]", "interaction 1"),
+        ("version: 1\ninteractions: [{kind: close, reason: no code}]", "nor a close with a code"),
         (
             "version: 1\ninteractions: [{kind: message, direction: sent, data: {setup: {}}}]",
             "names no model",

@@ -151,20 +151,21 @@ def import_(
 ) -> None:
     """Make a tape of a recording: YAML as pydantic-ai records WebSockets to.
 
-    Such recordings have no times, so those of the tape are made up. An earlier import is replaced.
+    Such recordings have no times, so those of the tape are made up. Of several links each becomes a tape:
+    call.tape, call-2.tape and so on. An earlier import is replaced.
     """
     from dataclasses import asdict
 
     from duologue.tape.importers import import_recording
 
-    done = import_recording(file, output)
-    if as_json:
-        _print(json.dumps({"tape": str(output), **asdict(done)}))
-    else:
-        _print(
-            f"{output}: {done.sent} frames sent, {done.received} received; "
-            f"{done.model}, profile {done.profile}; times are made up"
-        )
+    for done in import_recording(file, output):
+        if as_json:
+            _print(json.dumps({**asdict(done), "tape": str(done.tape)}))
+        else:
+            _print(
+                f"{done.tape}: {done.sent} frames sent, {done.received} received; "
+                f"{done.model}, profile {done.profile}; times are made up"
+            )
 
 
 def _print(text: str) -> None:

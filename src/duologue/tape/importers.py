@@ -1,27 +1,31 @@
 """Other people's recordings made into tapes: the frames are theirs, the times are made up.
 
 Accepted is the YAML that pydantic-ai's tests record WebSockets to: ``{version: 1, interactions: [{kind:
-message, direction: sent | received, data: {...}}]}``. What the client must have asked its core for is
-derived from the frames it sent, so that a replay knows of turns, calls and sound.
+message, direction: sent | received, data: {...}}, {kind: close, code: ..., reason: ...}]}``. What the client
+must have asked its core for is derived from the frames it sent, so that a replay knows of turns, calls and
+sound. A tape holds one link; every further setup of a recording begins a tape of its own.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
 from duologue.core.session import SessionPlan
-from duologue.errors import ConfigError, ProtocolError, TapeError
+from duologue.errors import ConfigError, LinkLost, ProtocolError, TapeError
 from duologue.tape.format import Line, sound_path
 from duologue.tape.plan import model_of
 from duologue.tape.reader import Tape
+from duologue.tape.values import error_value
 from duologue.tape.writer import TapeWriter
 from duologue.wire.blob import audio_rate_hz, decode_base64
 from duologue.wire.client import ClientMessage
-from duologue.wire.codec import ClientDecoder, encode
+from duologue.wire.codec import ClientDecoder, ServerDecoder, encode
 from duologue.wire.normalise import rename
 from duologue.wire.profiles import profile_for
 
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from duologue.wire.client import RealtimeInput
+    from duologue.wire.client import FunctionResponse, RealtimeInput
     from duologue.wire.profiles import Backend
 
 __all__ = ["ACCEPTED", "Imported", "import_recording"]
@@ -46,8 +50,9 @@ _Command = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became a tape."""
+    """One link of a recording, and the tape it became."""
 
+    tape: Path
     model: str
     profile: str
     sent: int
@@ -60,35 +65,67 @@ class _Message:
     data: Mapping[str, Any]
 
 
-def import_recording(source: Path, path: Path) -> Imported:
-    """Write a tape of a recording; an earlier import at ``path`` is replaced, nothing else is.
+@dataclass(frozen=True, slots=True)
+class _Close:
+    code: int
+    reason: str
+
+
+_Link = list[_Message | _Close]
+
+
+def import_recording(source: Path, path: Path) -> list[Imported]:
+    """Write a tape for each link of a recording; earlier imports there are replaced, nothing else is.
 
     Args:
         source: The recording.
-        path: Of the tape.
+        path: Of the first tape; ``call.tape`` is followed by ``call-2.tape``, and so on.
 
     Raises:
         TapeError: The recording is of another kind, or a file is in the way; says what is accepted.
     """
-    messages = _messages(source)
-    plan = _plan(source, messages)
-    _make_room(path)
-    writer = TapeWriter(path, plan, times="made up", source=source.name)
+    links = _links(source)
+    plans = [_plan(source, link) for link in links]
+    paths = [path, *(path.with_name(f"{path.stem}-{n}{path.suffix}") for n in range(2, len(links) + 1))]
+    for each in paths:
+        _make_room(each)
+    return [
+        _import(source.name, link, plan, each) for link, plan, each in zip(links, plans, paths, strict=True)
+    ]
+
+
+def _import(source: str, link: _Link, plan: SessionPlan, path: Path) -> Imported:
+    writer = TapeWriter(path, plan, times="made up", source=source)
     try:
-        _write(writer, messages)
+        _write(writer, link)
         writer.flush()
     except OSError as error:
         raise TapeError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         writer.close()
-    sent = sum(message.is_sent for message in messages)
-    return Imported(model_of(plan.setup), plan.profile.name, sent, len(messages) - sent)
+    directions = [entry.is_sent for entry in link if isinstance(entry, _Message)]
+    sent, received = directions.count(True), directions.count(False)
+    return Imported(path, model_of(plan.setup), plan.profile.name, sent, received)
 
 
 # -- reading ----------------------------------------------------------------------------------
 
 
-def _messages(source: Path) -> list[_Message]:
+def _links(source: Path) -> list[_Link]:
+    """Return the recording cut at every setup."""
+    links: list[_Link] = []
+    for entry in _entries(source):
+        if isinstance(entry, _Message) and entry.is_sent and "setup" in entry.data:
+            links.append([])
+        if not links:
+            break
+        links[-1].append(entry)
+    if not links:
+        raise TapeError(f"{source}: a conversation begins with a setup message that was sent; this does not")
+    return links
+
+
+def _entries(source: Path) -> list[_Message | _Close]:
     try:
         if source.stat().st_size > _MAX_FILE_BYTES:
             raise TapeError(f"{source} has more than {_MAX_FILE_BYTES} bytes; that is no recording")
@@ -102,7 +139,7 @@ def _messages(source: Path) -> list[_Message]:
         raise TapeError(f"{source} is a tape already")
     if not isinstance(entries, list) or document.get("version") != 1:
         raise TapeError(f"{source} is no recording that can be imported. Accepted: {ACCEPTED}")
-    return [_message(source, number, entry) for number, entry in enumerate(cast("list[object]", entries), 1)]
+    return [_entry(source, number, entry) for number, entry in enumerate(cast("list[object]", entries), 1)]
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -110,12 +147,15 @@ def _mapping(value: object) -> Mapping[str, object]:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
 
 
-def _message(source: Path, number: int, entry: object) -> _Message:
+def _entry(source: Path, number: int, entry: object) -> _Message | _Close:
     given = _mapping(entry)
-    direction, data = given.get("direction"), given.get("data")
+    direction, data, code = given.get("direction"), given.get("data"), given.get("code")
+    if given.get("kind") == "close" and isinstance(code, int):
+        return _Close(code, str(given.get("reason") or ""))
     if given.get("kind") != "message" or direction not in ("sent", "received") or not isinstance(data, dict):
         raise TapeError(
-            f"{source}, interaction {number}: it is no message with a direction (sent or received) and data"
+            f"{source}, interaction {number}: it is neither a message with a direction (sent or received) and "
+            "data that is one JSON object, nor a close with a code"
         )
     return _Message(direction == "sent", cast("dict[str, Any]", data))
 
@@ -141,11 +181,9 @@ def _yaml(source: Path, text: str) -> object:
         raise TapeError(f"{source} is no YAML: {' '.join(str(error).split())[:200]}") from error
 
 
-def _plan(source: Path, messages: list[_Message]) -> SessionPlan:
-    first = messages[0].data if messages and messages[0].is_sent else None
+def _plan(source: Path, link: _Link) -> SessionPlan:
+    first = cast("_Message", link[0]).data
     setup = _mapping(_mapping(rename(first, ClientMessage)).get("setup"))
-    if not setup and (first is None or "setup" not in first):
-        raise TapeError(f"{source}: a conversation begins with a setup message that was sent; this does not")
     try:
         model = model_of(setup)
         backend: Backend = "vertex" if "publishers/" in model else "developer"
@@ -175,25 +213,34 @@ def _make_room(path: Path) -> None:
 # -- writing ----------------------------------------------------------------------------------
 
 
-def _write(writer: TapeWriter, messages: list[_Message]) -> None:
-    decoder, at = ClientDecoder(), 0.0
+def _write(writer: TapeWriter, link: _Link) -> None:
+    commands, at = _Commands(), 0.0
     writer.line(Line(at=at, do="connect"))
-    for message in messages:
-        frame = encode(message.data)
+    for entry in link:
         at = round(at + _STEP_S, 6)
-        if not message.is_sent:
+        if isinstance(entry, _Close):
+            writer.line(Line(at=at, do="link_lost", args={"lost": error_value(_lost(entry))}))
+            continue
+        frame = encode(entry.data)
+        if not entry.is_sent:
+            commands.heard(frame)
             writer.got(frame, at)
             continue
         try:
-            commands = [command for sent in decoder.decode(frame) for command in _commands(sent)]
+            given = list(commands.behind(frame))
         except ProtocolError as error:
-            commands = []
+            given = []
             writer.line(Line(at=at, note=f"what was sent next cannot be read: {error}"))
-        for name, arguments in commands:
+        for name, arguments in given:
             _command(writer, name, arguments, at)
         writer.sent(frame, at=at)
     writer.line(Line(at=round(at + _STEP_S, 6), do="close"))
     writer.line(Line(end="imported"))
+
+
+def _lost(close: _Close) -> LinkLost:
+    said = f"the service closed the link: {close.code} {close.reason}".rstrip()
+    return LinkLost(said, code=close.code, reason=close.reason)
 
 
 def _command(writer: TapeWriter, name: str, arguments: dict[str, Any], at: float) -> None:
@@ -203,28 +250,60 @@ def _command(writer: TapeWriter, name: str, arguments: dict[str, Any], at: float
         writer.line(Line(at=at, do=name, args=arguments or None))
 
 
-def _commands(message: ClientMessage) -> Iterator[_Command]:
-    """Yield what the core must have been asked for, for this to be sent."""
-    if message.setup is not None:
-        yield "link_opened", {}
-    if message.client_content is not None:
-        content = message.client_content
-        turns = msgspec.to_builtins(content.turns or [])
-        yield "send_turns", {"turns": turns, "turn_complete": bool(content.turn_complete)}
-    if message.realtime_input is not None:
-        yield from _realtime(message.realtime_input)
-    for response in (message.tool_response.function_responses or ()) if message.tool_response else ():
-        if response.id:
-            arguments = {"call_id": response.id, "response": response.response or {}}
-            yield "tool_result", {**arguments, "will_continue": bool(response.will_continue)}
+class _Commands:
+    """Tells what the core must have been asked for, for a frame to be sent."""
+
+    def __init__(self) -> None:
+        self._sent, self._got = ClientDecoder(), ServerDecoder()
+        self._unnamed = 0
+        self._ids: defaultdict[str, deque[str]] = defaultdict(deque)
+        """Of calls that the service gave no id: by name, in order, the ids that the core will give them."""
+
+    def heard(self, frame: bytes) -> None:
+        """Note the calls in a frame of the service."""
+        with suppress(ProtocolError):
+            for message in self._got.decode(frame):
+                for call in (message.tool_call.function_calls or ()) if message.tool_call else ():
+                    if not call.id:
+                        self._unnamed += 1
+                        self._ids[call.name or ""].append(f"{_SESSION_ID}-call-{self._unnamed}")
+
+    def behind(self, frame: bytes) -> Iterator[_Command]:
+        """Yield (input, arguments).
+
+        Raises:
+            ProtocolError: The frame cannot be read.
+        """
+        for message in self._sent.decode(frame):
+            if message.setup is not None:
+                yield "link_opened", {}
+            if message.client_content is not None:
+                content = message.client_content
+                turns = msgspec.to_builtins(content.turns or [])
+                yield "send_turns", {"turns": turns, "turn_complete": bool(content.turn_complete)}
+            if message.realtime_input is not None:
+                yield from _realtime(message.realtime_input)
+            for response in (message.tool_response.function_responses or ()) if message.tool_response else ():
+                yield from self._result(response)
+
+    def _result(self, given: FunctionResponse) -> Iterator[_Command]:
+        waiting = self._ids[given.name or ""]
+        call_id = given.id or (waiting[0] if waiting else None)
+        if call_id is None:
+            return
+        if not given.id and not given.will_continue:
+            waiting.popleft()
+        arguments = {"call_id": call_id, "response": given.response or {}}
+        yield "tool_result", {**arguments, "will_continue": bool(given.will_continue)}
 
 
 def _realtime(given: RealtimeInput) -> Iterator[_Command]:
     if given.activity_start is not None:
         yield "start_activity", {}
-    if given.audio is not None:
-        pcm = decode_base64(given.audio.data)
-        yield "push_audio", {"pcm": pcm, "rate_hz": audio_rate_hz(given.audio.mime_type, 16_000)}
+    for blob in (given.audio, *(given.media_chunks or ())):
+        if blob is not None and (blob.mime_type or "").lower().startswith("audio/"):
+            rate_hz = audio_rate_hz(blob.mime_type, 16_000)
+            yield "push_audio", {"pcm": decode_base64(blob.data), "rate_hz": rate_hz}
     if given.text:
         yield "send_text", {"text": given.text}
     if given.activity_end is not None:
