@@ -91,15 +91,15 @@ class LiveConfig:
     proactivity: Mapping[str, Any] | bool | None = None
     realtime_input_config: Mapping[str, Any] | None = None
     """``automatic_activity_detection``, ``activity_handling``, ``turn_coverage``; either case."""
-    session_resumption: bool | Mapping[str, Any] = True
-    """Whether to ask for handles; a mapping may hold ``handle`` and, on Vertex AI, ``transparent``."""
+    session_resumption: bool | Mapping[str, Any] = field(default=True, repr=False)
+    """Whether to ask for handles; a mapping may hold ``handle`` and, on Vertex AI, ``transparent``. Not shown."""
     context_window_compression: Mapping[str, Any] | None = field(default_factory=_sliding_window)
     thinking_config: Mapping[str, Any] | None = None
     history_config: Mapping[str, Any] | None = None
     safety_settings: Sequence[Mapping[str, Any]] | None = None
-    gemini_tools: Sequence[Mapping[str, Any]] | None = None
+    gemini_tools: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
     """Tools as on the wire, e.g. ``({"googleSearch": {}},)``; functions declared here are not run: answer
-    their calls with ``send_tool_result``."""
+    their calls with ``send_tool_result``. Not shown: some hold a key of their own."""
     explicit_vad_signal: bool | None = None
     """Vertex AI only."""
     translation_config: Mapping[str, Any] | None = None
@@ -110,10 +110,10 @@ class LiveConfig:
     tool_response_scheduling: Scheduling | None = None
     image_encode_options: Mapping[str, Any] | None = None
     api_version: str | None = None
-    http_options: Mapping[str, Any] | None = None
-    """``api_version``, ``base_url`` and ``headers`` are honoured; anything else is refused."""
-    setup_overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Merged deeply into the setup message last: the way out for fields newer than this package."""
+    http_options: Mapping[str, Any] | None = field(default=None, repr=False)
+    """``api_version``, ``base_url`` and ``headers`` are honoured; anything else is refused. Not shown."""
+    setup_overrides: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """Merged deeply into the setup message last: the way out for fields newer than this package. Not shown."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -147,6 +147,16 @@ def try_model(**options: Any) -> None:
         assert len(ClientDecoder().decode(frame)) == 1
 
 
+def test_what_may_hold_a_secret_is_not_shown() -> None:
+    config = LiveConfig(
+        http_options={"headers": {"Authorization": "Bearer canary"}},
+        session_resumption={"handle": "canary"},
+        gemini_tools=({"parallelAiSearch": {"apiKey": "canary"}},),
+        setup_overrides={"sessionResumption": {"handle": "canary"}},
+    )
+    assert "canary" not in repr(config)
+
+
 @pytest.mark.parametrize(
     "name", [*(field.name for field in dataclasses.fields(LiveConfig)), "tools", "generation_config"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,16 @@ async def test_no_secret_is_on_a_tape(tmp_path: Path) -> None:
     for canary in CANARIES:
         assert canary.encode() not in written
         assert canary not in unescaped
+
+
+async def test_keys_of_others_tools_are_not_on_a_tape(tmp_path: Path) -> None:
+    given = plan("vertex-native")
+    keyed = replace(given, setup={**given.setup, "tools": [{"parallelAiSearch": {"apiKey": PLAIN_KEY}}]})
+    session = Recorded(TapeRecorder(tmp_path / "t"), keyed)
+    session.begin()
+    await session.recorder.aclose()
+    assert any(PLAIN_KEY.encode() in frame for frame in session.frames), "the service was given it"
+    assert PLAIN_KEY not in (tmp_path / "t").read_text(encoding="utf-8")
 
 
 async def test_a_handle_keeps_its_name(tmp_path: Path) -> None:

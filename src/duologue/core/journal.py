@@ -11,6 +11,7 @@ from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any, Final
 
 from duologue.core.session import Session
+from duologue.wire.scrub import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -86,10 +87,15 @@ for _name in INPUTS:  # also those that will be added: an input that is not in t
 def make_session(plan: SessionPlan, recorder: Recorder | None = None, secrets: Iterable[str] = ()) -> Session:
     """Return a core for this plan, under ``recorder`` when there is one.
 
+    Args:
+        plan: What the session is made of.
+        recorder: Takes the journal.
+        secrets: What must not be written down, beside what the setup itself holds.
+
     Raises:
         TapeError: The recorder cannot begin.
     """
     if recorder is None:
         return Session(plan)
-    recorder.begin(plan, secrets)
+    recorder.begin(plan, (*secrets, *secrets_in(plan.setup)))
     return JournaledSession(plan, recorder)
