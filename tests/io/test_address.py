@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -200,3 +201,18 @@ def test_which_backend(argument: bool | None, environ: dict[str, str], found: tu
 def test_a_blank_key_is_none() -> None:
     with pytest.raises(ConfigError, match="GEMINI_API_KEY"):
         find_account(environ={"GOOGLE_API_KEY": "  ", "GEMINI_API_KEY": "\n"})
+
+
+async def test_a_function_that_quotes_its_token_is_not_quoted() -> None:
+    async def fetch() -> str:
+        raise RuntimeError("GET https://tokens.example/?key=AIzaCanaryCanaryCanaryCanary failed")
+
+    async def other() -> str:
+        raise RuntimeError("the token server is closed")
+
+    for function, is_cause in ((fetch, False), (other, True)):
+        address = find_address(LiveConfig(), backend="developer", credentials=function)
+        with pytest.raises(ConnectError) as caught:
+            await address.endpoint()
+        assert (caught.value.__cause__ is not None) == is_cause
+        assert "Canary" not in "".join(traceback.format_exception(caught.value))

@@ -21,6 +21,7 @@ from duologue.wire.endpoint import (
     developer_endpoint,
     vertex_endpoint,
 )
+from duologue.wire.scrub import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -231,7 +232,10 @@ def _version(live: LiveConfig, given: Mapping[str, Any], default: str, backend: 
 
 
 async def _provided(provider: TokenFunction) -> str:
-    """Return what the user's function gives; its own words are not repeated, since they may hold secrets."""
+    """Return what the user's function gives; its own words are not repeated, since they may hold secrets.
+
+    The error it raised is the cause of ours, unless its words look like a credential.
+    """
     try:
         answer: object = provider()
         token = await cast("Awaitable[object]", answer) if inspect.isawaitable(answer) else answer
@@ -239,7 +243,8 @@ async def _provided(provider: TokenFunction) -> str:
         raise
     except Exception as error:
         msg = f"the function given as credentials failed ({type(error).__name__})"
-        raise ConnectError(msg, phase="connect", retryable=True) from error
+        shown = error if scrub(str(error)) == str(error) else None
+        raise ConnectError(msg, phase="connect", retryable=True) from shown
     if not isinstance(token, str) or not token.strip():
         kind = type(token).__name__
         raise AuthError(f"the function given as credentials returned no token but a {kind}", phase="connect")
