@@ -207,6 +207,29 @@ async def test_what_the_service_refuses(
     assert KEY not in f"{error} {error.reason}"
 
 
+async def test_a_wrong_key_is_a_bad_request_in_words(mint: Mint) -> None:
+    mint.status = 400
+    mint.body = json.dumps({"error": {"message": "API key not valid. Please pass a valid API key."}}).encode()
+    with pytest.raises(AuthError, match="refuses the key") as caught:
+        await tokens.create(api_key=KEY, base_url=mint.url)
+    assert not caught.value.retryable
+
+
+async def test_what_is_no_http_is_quoted_on_one_short_line() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x1b[31m\x00 not HTTP " * 1000 + b"\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ConnectError, match="broke the request off") as caught:
+            await tokens.create(api_key=KEY, base_url=f"http://127.0.0.1:{port}")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"<html>", b"{}", b'{"name": 7}', b'{"name": "AIza"}', b"[" * 100_000]
 )

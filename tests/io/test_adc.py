@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.auth.credentials import Credentials
 from google.oauth2 import service_account
 from tests.io.accounts import EMAIL, PROJECT, SCOPE, TokenServer, token_server
 
@@ -138,6 +139,32 @@ async def test_a_token_server_that_says_nothing(server: TokenServer) -> None:
     with pytest.raises(ConnectError, match="cannot be reached"):
         await account.headers()
     assert time.monotonic() - began_at < 8  # google-auth tries a few times; alone it would wait minutes
+
+
+class OfTheirOwn(Credentials):
+    """Somebody's own kind of credentials."""
+
+    def __init__(self, gives: object) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.gives = gives
+
+    def refresh(self, request: Any) -> None:
+        if isinstance(self.gives, Exception):
+            raise self.gives
+        self.token = self.gives
+
+
+@pytest.mark.parametrize("error", [RuntimeError("canary"), KeyError("canary"), StopIteration("canary")])
+async def test_credentials_that_fail_in_their_own_way_are_not_quoted(error: Exception) -> None:
+    with pytest.raises(ConnectError) as caught:
+        await GoogleAccount(OfTheirOwn(error)).headers()
+    assert str(caught.value) == f"the credentials failed ({type(error).__name__})"
+    assert caught.value.__suppress_context__
+
+
+async def test_a_token_of_bytes_is_sent_as_text() -> None:
+    headers = await GoogleAccount(OfTheirOwn(b"ya29.canary")).headers()
+    assert headers["Authorization"] == "Bearer ya29.canary"
 
 
 async def test_no_credentials_say_what_to_do() -> None:

@@ -187,6 +187,7 @@ async def test_a_proxy_does_not_get_around_the_certificate(
         (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", 502, f"refuses a way to {HOST}", True),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", 302, "refuses a way", False),
         (b"SSH-2.0-x\r\n\r\n", None, "does not answer as an HTTP proxy", False),
+        (b"HTTP/1.1 " + b"2" * 5000 + b"\r\n\r\n", None, "does not answer as an HTTP proxy", False),
         (b"HTTP/1.1 200", None, "does not answer as an HTTP proxy", False),
         (b"x" * 40_000, None, "does not answer as an HTTP proxy", False),
         (b"", None, "did not open a way within 0.3 s", True),

@@ -92,6 +92,12 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TapeError, match=r"x\\x00y.* cannot be created"):
+        Recorded(TapeRecorder(tmp_path / "x\0y"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TapeError, match="cannot be made a folder"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,13 @@ async def record(path: Path, *, garbled: bool = True) -> Recorded:
     session.do("link_lost", LinkLost(f"closed: {RECEIVED}", code=1008, reason=RECEIVED))
     await session.recorder.aclose()
     return session
+
+
+def test_a_secret_is_known_in_a_url_too() -> None:
+    scrubber = Scrubber([PLAIN_KEY])
+    scrubber.learn(RECEIVED)
+    said = f"GET /ws?key={quote(PLAIN_KEY)}&handle={quote(RECEIVED, safe='')} failed"
+    assert scrubber.text(said) == "GET /ws?key=[secret]&handle=scrubbed-handle-1 failed"
 
 
 async def test_no_secret_is_on_a_tape(tmp_path: Path) -> None:

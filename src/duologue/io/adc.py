@@ -105,9 +105,12 @@ class GoogleAccount:
         credentials: Any = self._credentials
         if credentials.expired or not credentials.token:
             _call(functools.partial(credentials.refresh, _request(self._timeout_s)))
-        if not credentials.token:
+        token: str | bytes | None = credentials.token
+        if not token:
             raise AuthError("the credentials gave no access token", phase="connect")
-        return bearer(str(credentials.token), quota_project=getattr(credentials, "quota_project_id", None))
+        if isinstance(token, bytes):  # google-auth's own requests take either
+            token = token.decode(errors="replace")
+        return bearer(str(token), quota_project=getattr(credentials, "quota_project_id", None))
 
 
 def _checked(credentials: object) -> Credentials:
@@ -160,6 +163,9 @@ def _call(run: Callable[[], T]) -> T:
         ) from None
     except (GoogleAuthError, ValueError, OSError) as error:
         raise ConfigError(f"the credentials cannot be used: {_words(error)}") from None
+    except Exception as error:  # of somebody's own kind of credentials
+        msg = f"the credentials failed ({type(error).__name__})"
+        raise ConnectError(msg, phase="connect", retryable=True) from None
 
 
 def _words(error: Exception) -> str:

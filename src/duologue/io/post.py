@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from duologue import __version__
 from duologue.errors import AuthError, ConnectError, ProtocolError
 from duologue.io.proxy import open_route
+from duologue.wire.close import classify
 from duologue.wire.scrub import scrub
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ __all__ = ["post_json"]
 
 _MAX_ANSWER_BYTES = 1024 * 1024
 _MAX_SHOWN = 300
-_REFUSED = (401, 403)
-_TOO_MANY = 429
 
 
 async def post_json(
@@ -106,7 +105,7 @@ def _exchange(
     except TimeoutError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        words = scrub(str(error), endpoint.secrets) or type(error).__name__
+        words = _printable(str(error), endpoint) or type(error).__name__
         msg = f"{endpoint.host} broke the request off: {words}"
         raise ConnectError(msg, phase="connect", retryable=True) from None
     finally:
@@ -121,12 +120,12 @@ def _check_status(status: int, answer: bytes, endpoint: Endpoint) -> None:
     if 300 <= status < 400:
         msg = f"{endpoint.host} answers with a redirect (HTTP {status}); redirects are refused, since they would carry the key along"
         raise ConnectError(msg, code=status, phase="connect")
-    if status in _REFUSED:
+    verdict = classify(status, said, phase="upgrade")  # a wrong key is a 400 in words, too
+    if verdict.kind == "auth":
         msg = f"{endpoint.host} refuses the key (HTTP {status}): {said}"
         raise AuthError(msg, code=status, reason=said, phase="connect")
-    retryable = status >= 500 or status == _TOO_MANY
     msg = f"{endpoint.host} answers HTTP {status}: {said}"
-    raise ConnectError(msg, code=status, reason=said, phase="connect", retryable=retryable)
+    raise ConnectError(msg, code=status, reason=said, phase="connect", retryable=verdict.retry)
 
 
 def _service_words(answer: bytes, endpoint: Endpoint) -> str:
@@ -135,8 +134,13 @@ def _service_words(answer: bytes, endpoint: Endpoint) -> str:
         said = str(cast("dict[str, Any]", json.loads(answer))["error"]["message"])
     except (ValueError, KeyError, TypeError, RecursionError):
         said = answer[:_MAX_SHOWN].decode(errors="replace")
+    return _printable(said, endpoint) or "no reason given"
+
+
+def _printable(said: str, endpoint: Endpoint) -> str:
+    """Return somebody else's words on one short line, without secrets."""
     printable = "".join(c if c.isprintable() else " " for c in said)
-    return scrub(" ".join(printable.split()), endpoint.secrets)[:_MAX_SHOWN] or "no reason given"
+    return scrub(" ".join(printable.split()), endpoint.secrets)[:_MAX_SHOWN]
 
 
 def _object(answer: bytes, endpoint: Endpoint) -> Mapping[str, Any]:

@@ -141,7 +141,7 @@ async def _read_head(sock: socket.socket) -> bytes:
 def _status(head: bytes) -> int | None:
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     is_http = len(words) > 1 and words[0] in (b"HTTP/1.0", b"HTTP/1.1")
-    return int(words[1]) if is_http and words[1].isdigit() else None
+    return int(words[1]) if is_http and len(words[1]) == 3 and words[1].isdigit() else None
 
 
 async def _socks_tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
 
 from duologue.wire.scrub import HIDDEN, scrub
 
@@ -104,10 +105,9 @@ def is_scrubbed(text: str) -> bool:
 
 
 def _forms(secret: str) -> tuple[str, ...]:
-    """Return how a secret may be written: as it is, and as JSON writes it."""
-    return tuple(
-        dict.fromkeys((secret, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]))
-    )
+    """Return how a secret may be written: as it is, as JSON writes it, and as a URL does."""
+    as_json = (json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1])
+    return tuple(dict.fromkeys((secret, *as_json, quote(secret, safe="", errors="replace"))))
 
 
 def _json_values(text: str) -> list[Any] | None:

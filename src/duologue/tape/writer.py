@@ -233,13 +233,14 @@ def _create(path: Path) -> dict[str, int]:
     for name, each in paths.items():
         try:
             made[name] = os.open(each, _FLAGS, _OWNER_ONLY)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError for a name that no file can have
             for other in made:
                 os.close(made[other])
                 paths[other].unlink(missing_ok=True)
             if isinstance(error, FileExistsError):
                 raise _in_the_way(each) from None
-            raise TapeError(f"{each} cannot be created: {error.strerror or error}") from error
+            words = getattr(error, "strerror", None) or error
+            raise TapeError(f"{str(each)!r} cannot be created: {words}") from error
     return made
 
 
