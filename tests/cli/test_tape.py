@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.tape.sessions import TAPES, journal, talk
+from tests.tape.sessions import journal, talk
 from tests.tape.test_importers import SETUP, write
+from tests.tapes.tape import recordings
 
 from duologue.cli.__main__ import main
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-RECORDINGS = sorted(TAPES.glob("*.yaml"))
 
 
 @dataclass
@@ -44,18 +43,18 @@ def told(*arguments: object) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("source", RECORDINGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", recordings(), ids=lambda path: path.stem)
 def test_a_recording_is_imported_shown_drawn_and_replayed(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "t.tape"
     assert "times are made up" in told("import", source, "-o", path)
     shown = told("show", path)
-    assert "setupComplete" in shown
+    assert "setup" in shown
     assert "end: imported" in shown
     assert told("timeline", path).strip() == str(tmp_path / "t.png")
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
     replayed = told("replay", path)
-    assert "SessionReady" in replayed
+    assert "SessionEnded" in replayed
     assert replayed == told("replay", path)
     strict = tape("replay", path, "--strict")
     assert strict.returncode == 2

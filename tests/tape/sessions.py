@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pybase64
@@ -17,9 +16,10 @@ from duologue.tape.replay import StrictResult, replay_strictly
 from duologue.wire.profiles import PROFILES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from duologue.config import Recorder
 
-TAPES = Path(__file__).parents[2].parent / "shared" / "tapes"
 TOOL = {"functionDeclarations": [{"name": "look_up", "description": "d", "behavior": "BLOCKING"}]}
 
 

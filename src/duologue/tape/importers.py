@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from duologue.wire.client import FunctionResponse, RealtimeInput
+    from duologue.wire.client import RealtimeInput
+    from duologue.wire.content import FunctionResponse
     from duologue.wire.profiles import Backend
 
 __all__ = ["ACCEPTED", "Imported", "import_recording"]
@@ -152,7 +153,11 @@ def _entry(source: Path, number: int, entry: object) -> _Message | _Close:
     direction, data, code = given.get("direction"), given.get("data"), given.get("code")
     if given.get("kind") == "close" and isinstance(code, int):
         return _Close(code, str(given.get("reason") or ""))
-    if given.get("kind") != "message" or direction not in ("sent", "received") or not isinstance(data, dict):
+    if (
+        given.get("kind", "message") != "message"
+        or direction not in ("sent", "received")
+        or not isinstance(data, dict)
+    ):
         raise TapeError(
             f"{source}, interaction {number}: it is neither a message with a direction (sent or received) and "
             "data that is one JSON object, nor a close with a code"
