@@ -152,7 +152,7 @@ class ScriptedSide:
     url: str
     name: Literal["emulator", "live"] = "emulator"
     host: str = "scripted"
-    pace: Pace = field(default_factory=lambda: Pace(patience_s=2.0, quiet_s=0.4, speed=50.0, link_life_s=2.0))
+    pace: Pace = field(default_factory=lambda: Pace(patience_s=1.0, quiet_s=0.4, speed=50.0, link_life_s=1.0))
     speaks: bool = True
 
     def lacks(self, row: ModelProfile) -> str | None:
