@@ -227,6 +227,18 @@ async def test_an_account_of_a_project_means_vertex(
     assert model == f"projects/p/locations/europe-west4/publishers/google/models/{DEFAULT_VERTEX_MODEL}"
 
 
+async def test_links_of_one_account_share_its_token(
+    make: Make, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    transport = make(model=None, api_key="k")
+    with token_server() as server:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(server.write(tmp_path)))
+        await transport.connect(LLMTransportConfig(auth=ServiceAccountAuth("p", "europe-west4")))
+        await transport.reconnect()
+    first, second = [endpoint.headers["Authorization"] for endpoint in service.endpoints]
+    assert first == second == "Bearer ya29.canary-1"
+
+
 async def fail(error: Exception) -> str:
     raise error
 

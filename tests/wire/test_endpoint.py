@@ -273,3 +273,10 @@ def test_resources() -> None:
 def test_what_is_secret_of_an_endpoint() -> None:
     secrets = Endpoint("wss://h/", {"Authorization": "Bearer ya29.t", "x-goog-api-key": KEY}).secrets
     assert set(secrets) == {"Bearer ya29.t", "ya29.t", KEY}
+
+
+def test_a_short_header_of_the_users_is_a_word_and_no_secret() -> None:
+    """Cut out of "session not found" it would make another close of it."""
+    headers = {"X-Affinity": "session", "X-Tenant": "a-long-and-secret-value"}
+    endpoint = developer_endpoint(api_key="short", headers=headers)
+    assert set(endpoint.secrets) == {"short", "a-long-and-secret-value"}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from duologue.config import Recorder, Scheduling
     from duologue.core.outlet import Notice
+    from duologue.io.adc import GoogleAccount
     from duologue.io.transport import Transport
     from duologue.transport.setup import GeminiTransportConfig
     from duologue.transport.values import ResultScheduling
@@ -63,6 +64,7 @@ class Connection:
         keep_handle: Takes each handle that can be used.
         keep_call: Takes (id, name) of each call that the end of the link left open.
         recorder: Takes the journal.
+        google: The Google account of the connection before: its token may still be good.
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class Connection:
         keep_handle: Callable[[KeptHandle], None],
         keep_call: Callable[[str, str], None],
         recorder: Recorder | None = None,
+        google: GoogleAccount | None = None,
     ) -> None:
-        address = address_of(config)
+        address = address_of(config, google)
+        self.google = address.google
         plan = plan_of(
             config,
             session_id=uuid.uuid4().hex[:12],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from duologue.config import Recorder
+    from duologue.io.adc import GoogleAccount
     from duologue.io.transport import Transport
     from duologue.transport.setup import GeminiTransportConfig
     from duologue.transport.values import PendingToolCall, ReconnectState, ReplayItem
@@ -45,6 +46,8 @@ class Links:
         self._record = record
         self._first_handle = KeptHandle(first_handle) if first_handle else None
         self._handle = self._first_handle
+        self._paid: tuple[object, GoogleAccount] | None = None
+        """Credentials and the account made of them, as long as they are the same."""
         self.earlier_calls = EarlierCalls()
         self.current: Connection | None = None
 
@@ -118,6 +121,7 @@ class Links:
 
     async def _open(self, config: GeminiTransportConfig, handle: KeptHandle | None) -> None:
         self.require_free()  # somebody else may have connected while the old link was closing
+        paid = self._paid
         connection = self.current = Connection(
             config,
             handle,
@@ -126,7 +130,9 @@ class Links:
             keep_handle=self._keep_handle,
             keep_call=self.earlier_calls.keep,
             recorder=self._record() if self._record is not None else None,
+            google=paid[1] if paid is not None and paid[0] is config.credentials else None,
         )
+        self._paid = None if connection.google is None else (config.credentials, connection.google)
         try:
             await connection.open()
         except BaseException:

@@ -26,6 +26,7 @@ from duologue.wire.profiles import DEFAULT_MODELS, ModelProfile, profile_for
 from duologue.wire.setup import build_setup
 
 if TYPE_CHECKING:
+    from duologue.io.adc import GoogleAccount
     from duologue.io.address import Address
     from duologue.transport.values import TransportAuth
 
@@ -223,8 +224,12 @@ def plan_of(
     )
 
 
-def address_of(config: GeminiTransportConfig) -> Address:
+def address_of(config: GeminiTransportConfig, google: GoogleAccount | None = None) -> Address:
     """Return where to connect.
+
+    Args:
+        config: The options.
+        google: The account of the connection before, when the credentials are the same.
 
     Raises:
         ConfigError: No key, a URL that cannot be used, or google-auth is needed and missing.
@@ -237,6 +242,7 @@ def address_of(config: GeminiTransportConfig) -> Address:
         project=config.project,
         location=config.location,
         credentials=config.credentials,
+        google=google,
         base_url=config.base_url,
         allow_insecure=config.allow_insecure,
         default_version=profile.api_version_for(config.live),

@@ -48,6 +48,8 @@ _TOKEN_PREFIX: Final = "auth_tokens/"  # noqa: S105 -- how every token begins
 _KEY_HEADER: Final = "x-goog-api-key"
 _AUTHORIZATION: Final = "authorization"
 _QUOTA_HEADER: Final = "x-goog-user-project"
+_CREDENTIALS: Final = frozenset({_KEY_HEADER, "authorization", "proxy-authorization", "cookie"})
+_SHORTEST_SECRET: Final = 16
 _OF_THE_UPGRADE: Final = frozenset(
     {
         *("host", "connection", "upgrade", "content-length", "transfer-encoding"),
@@ -79,8 +81,14 @@ class Endpoint:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody may be shown: every header's value, and a token without the word before it."""
-        values = self.headers.values()
+        """What nobody may be shown: keys and tokens, also without the word before them, and whatever other
+        header is long enough to be one. A short word, cut out of a close's reason, would change its meaning.
+        """
+        values = [
+            value
+            for name, value in self.headers.items()
+            if name.lower() in _CREDENTIALS or len(value) >= _SHORTEST_SECRET
+        ]
         return (*values, *(value.rpartition(" ")[2] for value in values if " " in value))
 
 

@@ -104,7 +104,7 @@ class ModelProfile:
     """Whether every function call carries an id."""
     sends_voice_activity: bool
     """Whether the service tells of the user's speech without being asked."""
-    sends_interaction_status: bool
+    turn_may_continue: bool
     """Whether a turn may be complete while more is still to come."""
     tool_call_ends_turn: bool
     """Whether ``turnComplete`` comes right after a blocking function call, before its result."""

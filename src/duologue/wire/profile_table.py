@@ -89,7 +89,7 @@ _NATIVE_2_5 = _row(
     "developer",
     "gemini-2.5-flash-native-audio-preview-12-2025",
     ("gemini-2.5-flash-native-audio", "gemini-2.5-flash-preview-native-audio"),
-    output_modalities=_reported(("AUDIO",)),
+    output_modalities=_documented(("AUDIO",)),
     thinking=_documented("budget"),
     tool_behavior=_recorded("BLOCKING"),
     tool_behaviors=_documented(("BLOCKING", "NON_BLOCKING")),
@@ -113,7 +113,7 @@ _NATIVE_2_5 = _row(
     event_shape=_recorded("one kind a message"),
     call_ids=_recorded("always"),
     sends_voice_activity=_recorded(False),
-    sends_interaction_status=_recorded(False),
+    turn_may_continue=_recorded(False),
     tool_call_ends_turn=_recorded(False),
     context_window_tokens=_documented(131_072),
     output_tokens=_documented(8_192),
@@ -130,7 +130,7 @@ _LIVE_3_1 = _row(
     "developer",
     "gemini-3.1-flash-live-preview",
     ("gemini-3.1-flash-live",),
-    output_modalities=_reported(("AUDIO",)),
+    output_modalities=_documented(("AUDIO",)),
     thinking=_documented("level"),
     tool_behavior=_reported("BLOCKING"),
     tool_behaviors=_documented(("BLOCKING",)),
@@ -155,7 +155,7 @@ _LIVE_3_1 = _row(
     event_shape=_recorded("several kinds a message"),
     call_ids=_recorded("always"),
     sends_voice_activity=_recorded(False),
-    sends_interaction_status=_recorded(False),
+    turn_may_continue=_recorded(False),
     tool_call_ends_turn=_recorded(False),
     context_window_tokens=_documented(131_072),
     output_tokens=_documented(65_536),
@@ -196,7 +196,7 @@ _LIVE_3_8 = _row(
     event_shape=_documented("several kinds a message"),
     call_ids=_reported("always"),
     sends_voice_activity=_reported(True),
-    sends_interaction_status=_reported(False),
+    turn_may_continue=_reported(False),
     tool_call_ends_turn=_reported(False),
     context_window_tokens=_documented(131_072),
     output_tokens=_documented(65_536),
@@ -217,7 +217,7 @@ _THINKING_3_8 = _like(
     tool_behaviors=_documented(("NON_BLOCKING",)),
     context_update=_guessed(True),
     instructions_update=_guessed("context_update"),
-    sends_interaction_status=_documented(True),
+    turn_may_continue=_documented(True),
     start_reply=_guessed("realtime_text"),
     text_turn=_guessed("realtime_text"),
     call_ids=_guessed("always"),
@@ -256,7 +256,7 @@ _VERTEX_HALF_CASCADE = _row(
     event_shape=_recorded("words before sound"),
     call_ids=_reported("sometimes"),
     sends_voice_activity=_recorded(False),
-    sends_interaction_status=_recorded(False),
+    turn_may_continue=_recorded(False),
     tool_call_ends_turn=_recorded(True),
     context_window_tokens=_documented(32_768),
     output_tokens=_guessed(8_192),
@@ -264,7 +264,7 @@ _VERTEX_HALF_CASCADE = _row(
     session_video_s=_documented(2 * 60),
     connection_s=_documented(10 * 60),
     go_away_lead_s=_documented(60),
-    handle_valid_s=_documented(24 * _HOUR_S),
+    handle_valid_s=_guessed(24 * _HOUR_S),  # its page also says about 10 minutes
     prices=_reported(_PRICES_2_5),
 )
 
@@ -280,7 +280,7 @@ _VERTEX_NATIVE = _like(
     text_turn=_guessed("client_content"),
     event_shape=_guessed("words before sound"),
     sends_voice_activity=_guessed(False),
-    sends_interaction_status=_guessed(False),
+    turn_may_continue=_guessed(False),
     tool_call_ends_turn=_guessed(True),
     context_window_tokens=_documented(131_072),
     output_tokens=_documented(65_536),
@@ -293,9 +293,11 @@ PROFILES: Mapping[str, ModelProfile] = {
 
 
 def _safest(row: ModelProfile, name: str, *, translation: bool) -> ModelProfile:
-    """Return the row for a model nobody here knows: it asks for nothing that a model might refuse.
+    """Return the row for a model nobody here knows: of itself this client sends it nothing that a known
+    model refuses.
 
-    Only what makes a family by itself is let through: models that translate have no row.
+    What only happens when the application asks for it is let through: turns in mid-session, the tools of
+    ``row``, and translation, which models without a row have.
     """
     return replace(
         row,

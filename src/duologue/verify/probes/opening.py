@@ -158,7 +158,7 @@ PROBES = (
     Probe(
         id="interaction-status",
         fact="interactionStatus comes with turnComplete, inside serverContent.",
-        about="profile:sends_interaction_status",
+        about="profile:turn_may_continue",
         outcomes=("inside", "beside", "absent"),
         claims=held("inside", "guessed", ("3.8-thinking",))
         | held("absent", "reported", ("3.8",))
