@@ -81,8 +81,9 @@ class Endpoint:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody may be shown: keys and tokens, also without the word before them, and whatever other
-        header is long enough to be one. A short word, cut out of a close's reason, would change its meaning.
+        """What nobody may be shown: keys, tokens (also without the word before them), long header values.
+
+        A short header is a word: cut out of a close's reason, it would change the meaning of that.
         """
         values = [
             value

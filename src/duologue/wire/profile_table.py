@@ -293,8 +293,7 @@ PROFILES: Mapping[str, ModelProfile] = {
 
 
 def _safest(row: ModelProfile, name: str, *, translation: bool) -> ModelProfile:
-    """Return the row for a model nobody here knows: of itself this client sends it nothing that a known
-    model refuses.
+    """Return the row for a model nobody here knows: it is sent nothing of itself that a known one refuses.
 
     What only happens when the application asks for it is let through: turns in mid-session, the tools of
     ``row``, and translation, which models without a row have.
