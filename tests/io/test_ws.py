@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import struct
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.io.conftest import Tls, answer, raw_server, websocket_server
@@ -19,8 +20,6 @@ from duologue.io.ws import WebSocketTransport
 from duologue.wire.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    import asyncio
-
     from websockets.asyncio.server import ServerConnection
 
 OPTIONS = SessionOptions(
@@ -61,6 +60,37 @@ async def test_certificates_are_read_once_and_not_in_the_loop(
             await (await transport.connect(endpoint, OPTIONS)).close()
     assert len(readers) == 1
     assert readers[0] is not threading.main_thread()
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Swi"])
+async def test_an_end_before_the_answer_may_be_tried_again(
+    transport: WebSocketTransport, answer: bytes
+) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(leave, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ConnectError, match="before it had answered") as caught:
+            await transport.connect(Endpoint(f"ws://127.0.0.1:{port}"), OPTIONS)
+    assert caught.value.phase == "upgrade"
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(("number", "retryable"), [(socket.EAI_AGAIN, True), (socket.EAI_NONAME, False)])
+async def test_a_name_that_nobody_could_be_asked_about_may_be_tried_again(
+    transport: WebSocketTransport, monkeypatch: pytest.MonkeyPatch, number: int, retryable: bool
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(number, "in the resolver's words")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(ConnectError, match="cannot be resolved") as caught:
+        await transport.connect(Endpoint("ws://somewhere.invalid:80"), OPTIONS)
+    assert caught.value.retryable is retryable
 
 
 async def test_text_goes_out_and_both_kinds_come_in(

@@ -27,9 +27,9 @@ async def open_socket(host: str, port: int, timeout_s: float) -> socket.socket:
         msg = f"{where} did not accept a connection within {timeout_s:g} s"
         raise ConnectError(msg, phase="connect", retryable=True) from error
     except socket.gaierror as error:
-        raise ConnectError(
-            f"the name {host!r} cannot be resolved: {error.strerror}", phase="connect"
-        ) from error
+        msg = f"the name {host!r} cannot be resolved: {error.strerror}"
+        # "Try again": no name server answered, as while a laptop wakes up.
+        raise ConnectError(msg, phase="connect", retryable=error.errno == socket.EAI_AGAIN) from error
     except OSError as error:
         msg = f"the connection to {where} failed: {error.strerror or error}"
         raise ConnectError(msg, phase="connect", retryable=True) from error

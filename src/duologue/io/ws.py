@@ -224,6 +224,10 @@ def _connect_error(error: Exception, module: ModuleType, endpoint: Endpoint) -> 
     if isinstance(error, ssl.SSLError) or "SSL" in str(error):
         words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or said
         return ConnectError(f"TLS with {where} failed: {words}", phase="tls", reason=str(words))
+    if isinstance(error, AssertionError) or isinstance(error.__cause__, EOFError):
+        # The end came before an answer did: websockets says so in the cause, picows asserts that there is one.
+        msg = f"{where} broke the connection off before it had answered"
+        return ConnectError(msg, phase="upgrade", retryable=True)
     if isinstance(error, module.InvalidHandshake | module.ProtocolError | EOFError):
         return ConnectError(f"{where} does not answer as a WebSocket server: {said}", phase="upgrade")
     if isinstance(error, OSError):
@@ -231,7 +235,7 @@ def _connect_error(error: Exception, module: ModuleType, endpoint: Endpoint) -> 
         phase: Phase = "tls" if endpoint.secure else "upgrade"
         said = said or type(error).__name__
         return ConnectError(f"{where} broke the connection off: {said}", phase=phase, retryable=True)
-    what = f"{type(error).__name__}: {said}".rstrip(": ")  # picows asserts where it expects an answer
+    what = f"{type(error).__name__}: {said}".rstrip(": ")
     return ConnectError(f"{where} does not answer as a WebSocket server: {what}", phase="upgrade")
 
 
