@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.verify.conftest import LIMITS, OVER, REPLY, USAGE, Manners, handle, scripted, sound
 
-from duologue.errors import AuthError, ConfigError
+from duologue.errors import AuthError, ConfigError, TapeError
 from duologue.tape.reader import Tape
+from duologue.tape.replay import replay_strictly
 from duologue.verify.catalogue import PROBES, chosen
 from duologue.verify.probe import Claim, Observed, Probe, UnsettledError
 from duologue.verify.run import Verification, probe_alone, verify
 from duologue.verify.tape import Tapes
+from duologue.wire.profiles import PROFILES as ROWS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,6 +171,18 @@ async def test_a_link_leaves_a_tape_without_secrets(tmp_path: Path) -> None:
     assert SECRET_HANDLE.encode() not in written
     assert b"canary-key-7" not in written
     assert b"scrubbed-handle-1" in written
+
+
+def test_the_tape_of_a_probe_can_be_read_at_any_time_and_is_no_session(tmp_path: Path) -> None:
+    setup = {"model": "models/gemini-3.8-live"}
+    link = Tapes(tmp_path).link("made-3.8", ROWS["3.8"], setup, ())
+    link.add("up", json.dumps({"setup": setup}).encode())
+    link.add("down", json.dumps(OVER).encode())
+    with Tape(tmp_path / "made-3.8-1.tape") as tape:  # nobody has closed it
+        assert [line.kinds for _, line in tape.lines()] == [["sent"], ["got"]]
+        with pytest.raises(TapeError, match="without the inputs of a session"):
+            replay_strictly(tape)
+    link.close("closed by us")
 
 
 def test_what_takes_patience_is_run_when_asked_for() -> None:

@@ -116,13 +116,19 @@ def replay_strictly(tape: Tape) -> StrictResult:
     """Replay a tape of ours; compare every event and every frame with what it holds.
 
     Raises:
-        TapeError: The tape cannot be read, or is an import: its times are made up, so nothing on it has
-            to come out the same.
+        TapeError: The tape cannot be read; or is an import: its times are made up, so nothing on it has
+            to come out the same; or holds the frames of a probe, behind which no session stood.
     """
     if tape.header.times != "measured":
         raise TapeError(
             f"{tape.path} was imported: its times are made up, and there is nothing to compare a strict "
             "replay with. Replay it without --strict"
+        )
+    first = next((line for _, line in tape.lines()), None)
+    if first is not None and first.do is None and first.end is None:
+        raise TapeError(
+            f"{tape.path} holds frames without the inputs of a session, as `duologue verify` writes them: there "
+            "is nothing to compare a strict replay with. Replay it without --strict"
         )
     return _Comparison(tape).run()
 

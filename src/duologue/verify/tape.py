@@ -84,6 +84,7 @@ class LinkTape:
             self._writer.sent(frame, at=at)
         else:
             self._writer.got(frame, at)
+        self._writer.flush()  # a run may take an hour, and be killed
 
     def close(self, end: str) -> None:
         """Write the last line, why it ended, and close the files; idempotent."""
