@@ -168,7 +168,7 @@ def _wanted(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, parts))
     if origin is Sequence:
-        return f"a sequence of which each is {_wanted(parts[0])}"
+        return "a sequence" if parts[0] is Any else f"a sequence of which each is {_wanted(parts[0])}"
     names = {str: "a str", int: "an int", float: "a finite number", bool: "True or False", type(None): "None"}
     return names.get(hint) or (
         "a mapping" if origin is Mapping else f"a {getattr(hint, '__name__', 'value')}"

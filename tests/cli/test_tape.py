@@ -159,3 +159,11 @@ async def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     )
     assert shown.stdout.count("\n") == 1
     assert shown.stderr == ""
+
+
+async def test_a_picture_is_a_png_and_is_called_so(tmp_path: Path) -> None:
+    await talk(tmp_path / "t")
+    done = tape("timeline", tmp_path / "t", "-o", tmp_path / "x.jpg")
+    assert done.returncode == 2
+    assert "ends in .png" in done.stderr
+    assert not (tmp_path / "x.jpg").exists()

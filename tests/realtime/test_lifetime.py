@@ -154,3 +154,24 @@ async def test_every_wait_ends_with_the_link(anywhere: Place, fault: str) -> Non
         assert kinds[1:] == [AssertionError, StopAsyncIteration]
         last = await until(aiter(call), SessionEnded)
         assert (last.error is None) == ("1000" in fault)
+
+
+async def test_a_loss_is_logged_for_who_looks_at_no_event(
+    library: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_place(library=library) as place:
+        async with place.session() as session:
+            await place.emulator.inject("close:code=1011,reason=Internal error encountered.")
+            async for _ in session:
+                pass
+        [record] = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert "the session has ended" in record.getMessage()
+    assert "1011" in record.getMessage()
+
+
+async def test_an_end_in_good_order_is_not_worth_a_word(
+    library: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_place(library=library) as place, place.session():
+        pass
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]

@@ -130,6 +130,8 @@ def timeline(
     from duologue.cli.timeline import draw_timeline
     from duologue.tape.reader import Tape
 
+    if output is not None and output.suffix.lower() != ".png":
+        raise ConfigError(f"--output {output}: the picture is a PNG; give a name that ends in .png")
     picture = output or (file.with_suffix(".png") if file.suffix == ".tape" else Path(f"{file}.png"))
     with Tape(file) as opened:
         _say("replaying and drawing")

@@ -324,6 +324,9 @@ class Driver:
                 if not self._opened.done():
                     self._opened.set_result(None)
             case SessionEnded(error=error):
+                if self._opened.done() and error is not None:
+                    # The iterators end without an exception: who looks at no event would never know.
+                    _log.warning("the session has ended: %s", error)
                 if not self._opened.done():
                     self._opened.set_exception(
                         error
