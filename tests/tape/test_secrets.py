@@ -123,3 +123,18 @@ def test_any_handle_is_found_however_json_writes_it(value: str, ascii_only: bool
     scrubbed = json.loads(scrubber.frame(frame))
     assert scrubbed["sessionResumptionUpdate"]["newHandle"] == "scrubbed-handle-1"
     assert scrubber.text(json.dumps({"again": value}, ensure_ascii=False)) == '{"again": "scrubbed-handle-1"}'
+
+
+async def test_half_a_surrogate_pair_beside_an_escaped_secret_does_not_end_the_recording(
+    tmp_path: Path,
+) -> None:
+    session = Recorded(TapeRecorder(tmp_path / "t"), plan(), (PLAIN_KEY,))
+    session.begin()
+    escaped = PLAIN_KEY.replace(" ", "\\u0020")
+    words = f'{{"serverContent":{{"outputTranscription":{{"text":"{escaped} \\ud800"}}}}}}'
+    session.do("receive_frame", words.encode())
+    session.say(content(turnComplete=True))
+    session.do("close")
+    await session.recorder.aclose()
+    assert "[secret] \\\\ud800" in (tmp_path / "t").read_text()
+    assert journal(tmp_path / "t")[-1] == {"end": "closed"}

@@ -79,7 +79,9 @@ class Scrubber:
         if _json_values(replaced) == cleaned:
             return replaced  # written as it was
         # Rare: a secret written with escapes, or one that looks like a number or a name of the protocol.
-        return "\n".join(json.dumps(value, ensure_ascii=False) for value in cleaned)
+        return "\n".join(
+            json.dumps(value) for value in cleaned
+        )  # escaped: a text may be half a surrogate pair
 
     def clean(self, value: Any) -> Any:
         """Return a JSON value without secrets in its texts."""
