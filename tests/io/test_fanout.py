@@ -83,6 +83,29 @@ async def test_an_exception_of_a_function_is_reported_and_stops_nobody() -> None
     assert [str(event.error) for event in errors] == ["mine"]
 
 
+async def test_a_cancelled_future_in_a_function_cancels_nobody() -> None:
+    fanout, _ = make()
+    seen: list[Event] = []
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+
+    def looks(event: Event) -> None:
+        future.result()
+
+    fanout.on(frozenset({SessionReady}), looks)
+    fanout.on(None, seen.append)
+    fanout.deliver(READY)
+    (error,) = [event.error for event in seen if isinstance(event, SessionError)]
+    assert str(error) == "looks given to on() raised CancelledError"
+    assert isinstance(error.__cause__, asyncio.CancelledError)
+
+
+async def test_what_is_no_function_is_refused() -> None:
+    fanout, _ = make()
+    with pytest.raises(TypeError, match="None is no function"):
+        fanout.on(None, None)  # type: ignore[arg-type]  # the mistake under test
+
+
 async def test_nothing_comes_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
     fanout, _ = make()
     seen: list[Event] = []

@@ -178,7 +178,9 @@ async def test_raw_messages_reach_the_service(anywhere: Place) -> None:
         events = aiter(call)
         call.send_raw({"realtimeInput": {"text": "Hi."}})
         await until(events, AudioOutput)
-        with pytest.raises(ConfigError, match="JSON"):
-            call.send_raw({"realtimeInput": object()})
+        wrong: Any
+        for wrong in ({"realtimeInput": object()}, {"a": float("nan")}, {1: 2}, [], None, "{}", b"{}"):
+            with pytest.raises(ConfigError, match="send_raw: message"):
+                call.send_raw(wrong)
     with pytest.raises(SessionClosed):
         call.send_raw({})

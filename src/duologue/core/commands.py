@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from duologue.checks import check_value
 from duologue.errors import Unsupported
 from duologue.wire.client import ClientContent, ClientMessage, Empty, RealtimeInput
 from duologue.wire.codec import encode
 from duologue.wire.content import Content, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from duologue.config import ChatMessage
     from duologue.wire.profiles import ModelProfile
@@ -22,6 +24,7 @@ __all__ = [
     "contents",
     "declared_behaviors",
     "handle_in",
+    "raw",
     "refuse_late_content",
     "reply_request",
     "said",
@@ -34,6 +37,16 @@ ACTIVITY_END: Final = encode(ClientMessage(realtime_input=RealtimeInput(activity
 
 # What a user turn says when the application only wants the model to go on: the service needs one.
 _NUDGE = "."
+
+
+def raw(message: Mapping[str, Any]) -> bytes:
+    """Return any message as it is.
+
+    Raises:
+        ConfigError: It is no mapping of what JSON can hold, so it would be no message.
+    """
+    check_value("send_raw: message", message, Mapping[str, Any])
+    return encode(message)
 
 
 def text_turn(profile: ModelProfile, text: str) -> bytes:

@@ -355,7 +355,7 @@ class Session:
     def send_raw(self, message: Mapping[str, Any], now: float) -> None:  # noqa: ARG002
         """Send any message as it is."""
         self._require_live("send_raw")
-        self._out.send(encode(message))
+        self._out.send(commands.raw(message))
 
     def report_playhead(self, generation_id: str, played_ms: int) -> None:
         """Take what a sink has really played."""

@@ -179,8 +179,10 @@ class Fanout:
             A function that ends it; calling that twice is harmless.
 
         Raises:
-            TypeError: ``function`` is a coroutine function: it would never be awaited.
+            TypeError: ``function`` is none, or a coroutine function: it would never be awaited.
         """
+        if not callable(function):
+            raise TypeError(f"{function!r} is no function; give on() one that takes an event")
         if inspect.iscoroutinefunction(function):
             name = getattr(function, "__name__", "the function")
             raise TypeError(
@@ -220,6 +222,8 @@ class Fanout:
                     function(event)
                 except Exception as error:  # one subscriber's mistake must not stop the reader
                     failures.append(error)
+                except asyncio.CancelledError as error:  # of a future it looked at: nobody cancels a function
+                    failures.append(_not_cancelled(function, error))
         for reference in self._queues:
             subscription = reference()
             if subscription is not None:
@@ -246,3 +250,12 @@ class Fanout:
         for kinds in kinds_of_all:
             wanted |= BULK if kinds is None else BULK & kinds
         self._on_interest(frozenset(wanted))
+
+
+def _not_cancelled(function: Callable[[Any], None], error: asyncio.CancelledError) -> Exception:
+    """Return a cancellation as an exception that tasks do not take for their own."""
+    failure = RuntimeError(
+        f"{getattr(function, '__name__', 'a function')} given to on() raised CancelledError"
+    )
+    failure.__cause__ = error
+    return failure
