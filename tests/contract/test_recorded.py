@@ -46,7 +46,8 @@ def frames(link: Link) -> Iterator[tuple[Side, dict[str, Any]]]:
         if isinstance(entry, Sent):
             yield "client", entry.message
         else:
-            yield from (("server", message) for message in entry.messages)
+            for message in entry.messages:
+                yield "server", message
 
 
 def hold(path: Path, complaints: dict[str, None]) -> None:

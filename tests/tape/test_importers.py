@@ -137,7 +137,7 @@ def test_what_the_client_asked_for_is_derived_from_what_it_sent(tmp_path: Path) 
         {"nobody": "knows"},
         {"toolResponse": 5},
     ]
-    messages = [
+    messages: list[tuple[str, dict[str, Any]]] = [
         ("sent", sent[0]),
         ("received", {"setupComplete": {}}),
         *(("sent", each) for each in sent[1:]),
