@@ -320,3 +320,24 @@ async def test_every_command_before_and_after_is_refused(anywhere: Place) -> Non
         pass
     await refused("ended")
     assert session.counters["playhead_of_unknown_generation"] == 2
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"tools": 5},
+        {"tools": [5]},
+        {"tools": {"functionDeclarations": []}},
+        {"tools": [{"functionDeclarations": True}]},
+        {
+            "tools": [
+                {"functionDeclarations": [{"behavior": "NON_BLOCKING"}, {"name": ["f"], "behavior": "x"}]}
+            ]
+        },
+        {"sessionResumption": "x"},
+        {"sessionResumption": {"handle": 5}},
+    ],
+)
+def test_overrides_of_odd_kinds_are_the_services_to_refuse(overrides: dict[str, Any]) -> None:
+    model = RealtimeModel(api_key="canary-key", config={"setup_overrides": overrides})
+    assert model.session().resumption_handle is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from duologue.checks import check_value
 from duologue.errors import Unsupported
@@ -12,7 +12,7 @@ from duologue.wire.codec import encode
 from duologue.wire.content import Content, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from duologue.config import ChatMessage
     from duologue.wire.profiles import ModelProfile
@@ -90,18 +90,27 @@ def reply_request(profile: ModelProfile, instructions: str | None) -> bytes:
 def declared_behaviors(setup: Mapping[str, Any]) -> dict[str, str]:
     """Return name → behavior of every function the setup declares with one."""
     behaviors: dict[str, str] = {}
-    for tool in setup.get("tools") or ():
-        for declaration in tool.get("functionDeclarations") or ():
-            if declaration.get("behavior"):
-                behaviors[declaration["name"]] = declaration["behavior"]
+    for tool in _objects(setup.get("tools")):
+        for declaration in _objects(tool.get("functionDeclarations")):
+            name, behavior = declaration.get("name"), declaration.get("behavior")
+            if isinstance(name, str) and isinstance(behavior, str):
+                behaviors[name] = behavior
     return behaviors
+
+
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of a list; of anything else, as setup_overrides or a stranger's tape may hold, nothing."""
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        yield from (cast("Mapping[str, Any]", item) for item in items if isinstance(item, Mapping))
 
 
 def handle_in(setup: Mapping[str, Any]) -> str | None:
     """Return the resumption handle of a setup, if it has one."""
-    resumption: dict[str, Any] = setup.get("sessionResumption") or {}
-    handle: object = resumption.get("handle")
-    return handle if isinstance(handle, str) else None
+    for resumption in _objects([setup.get("sessionResumption")]):
+        handle = resumption.get("handle")
+        return handle if isinstance(handle, str) else None
+    return None
 
 
 def _realtime_text(text: str) -> bytes:
