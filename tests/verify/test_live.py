@@ -131,6 +131,7 @@ async def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
         _, err = await finish(process)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    assert "report and tapes so far: here" in err
     report = json.loads((tmp_path / "here" / "verify-report.json").read_text())
     assert first in report["findings"]
     assert len(report["findings"]) < 3

@@ -94,6 +94,10 @@ async def _run(
             async with side:
                 tapes = Tapes(folder) if folder is not None else None
                 await run(side, plan, limits, told=told, tapes=tapes, into=verification)
+        except asyncio.CancelledError:  # Ctrl-C: what was paid for is not lost
+            if folder is not None and verification.findings:
+                sys.stderr.write(f"interrupted; report and tapes so far: {folder}\n")
+            raise
         finally:
             if folder is not None and verification.findings:
                 occasion = Occasion(side.name, side.host, began_at.isoformat(timespec="seconds"))
