@@ -7,7 +7,8 @@ goAway of a fault). Frames are only put aside there, without their sound; they a
 own code is done, each kind once in a process, and one that the contract refuses fails the test that sent it.
 
 Not watched: links to Vertex, whose dialect has no published contract; tests marked ``off_contract``, which
-send what they like; and programs that a test starts (the command line), as they are other processes.
+send what they like; and programs that a test starts (the command line), as they are other processes: what
+those say is read off the tapes they record (``tests/e2e/test_tape.py``).
 """
 
 from __future__ import annotations

