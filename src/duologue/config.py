@@ -59,7 +59,7 @@ class LiveConfig:
 
     Unset (None or empty) means: not sent, the service decides. On by default, and how to turn them
     off: ``input_audio_transcription``, ``output_audio_transcription`` and
-    ``context_window_compression`` with None, ``session_resumption`` with False.
+    ``context_window_compression`` with None, ``session_resumption`` with False or None.
 
     ``system_instruction``, ``temperature`` and ``speech_config`` say what keywords of the model say
     too: give one of the two.
@@ -91,7 +91,7 @@ class LiveConfig:
     proactivity: Mapping[str, Any] | bool | None = None
     realtime_input_config: Mapping[str, Any] | None = None
     """``automatic_activity_detection``, ``activity_handling``, ``turn_coverage``; either case."""
-    session_resumption: bool | Mapping[str, Any] = field(default=True, repr=False)
+    session_resumption: bool | Mapping[str, Any] | None = field(default=True, repr=False)
     """Whether to ask for handles; a mapping may hold ``handle`` and, on Vertex AI, ``transparent``. Not shown."""
     context_window_compression: Mapping[str, Any] | None = field(default_factory=_sliding_window)
     thinking_config: Mapping[str, Any] | None = None

@@ -263,7 +263,7 @@ async def test_what_is_no_turn_is_refused(anywhere: Place, turns: Any) -> None:
             await call.send_content([ChatMessage("system", "Hi.")])  # type: ignore[arg-type]  # that is the point
 
 
-@pytest.mark.parametrize("timeout_s", [None, "5", float("nan"), float("inf"), True])
+@pytest.mark.parametrize("timeout_s", [None, "5", float("nan"), float("inf"), True, 0, -1.0])
 async def test_a_time_that_is_no_number_is_refused(anywhere: Place, timeout_s: Any) -> None:
     async with anywhere.session() as call:
         with pytest.raises(ConfigError, match="generate_reply: timeout_s is"):

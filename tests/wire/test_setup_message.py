@@ -474,3 +474,19 @@ def test_two_functions_of_one_name_are_refused() -> None:
     config = LiveConfig(gemini_tools=({"functionDeclarations": [{"name": "f"}]},))
     with pytest.raises(ConfigError, match="two functions named 'f'"):
         wire(config, tools=[{"name": "f"}])
+
+
+@pytest.mark.parametrize("project", ["p/../x", "p?x", "p\n", "\u65e5\u672c", ".."])
+def test_a_project_that_none_can_be_called_is_refused(project: str) -> None:
+    with pytest.raises(ConfigError, match=r"^project is"):
+        wire_model("m", "vertex", project=project, location="l")
+    assert "example.com:p-1" in wire_model("m", "vertex", project="example.com:p-1", location="l")
+
+
+def test_overrides_are_the_content_of_the_setup_and_not_the_message() -> None:
+    with pytest.raises(ConfigError, match=r"under its key 'setup'"):
+        merge_overrides(build_setup(model="m", profile=UNKNOWN, config=LiveConfig()), {"setup": {}})
+
+
+def test_resumption_is_off_by_none_too() -> None:
+    assert "sessionResumption" not in wire(LiveConfig(session_resumption=None))

@@ -189,3 +189,5 @@ def _pipe() -> Generator[None]:
         null: Any = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())  # so that Python's own flush at the end does not fail again
         raise typer.Exit(0) from None
+    except OSError as error:
+        raise ConfigError(f"the output cannot be written: {error.strerror or error}") from error

@@ -101,3 +101,5 @@ def check_reply(instructions: str | None, timeout_s: float) -> None:
     """
     check_value("generate_reply: instructions", instructions, str | None)
     check_value("generate_reply: timeout_s", timeout_s, float)
+    if timeout_s <= 0:
+        raise ConfigError(f"generate_reply: timeout_s is {timeout_s}; give a positive number of seconds")

@@ -24,6 +24,8 @@ def merge_overrides(setup: Setup, overrides: Mapping[str, Any]) -> dict[str, Any
     Raises:
         ConfigError: Together they hold something that JSON has no form for.
     """
+    if "setup" in overrides:
+        raise ConfigError("setup_overrides holds a whole message: give what stands under its key 'setup'")
     try:
         plain: dict[str, Any] = msgspec.to_builtins(setup, enc_hook=_exact)
         over: dict[str, Any] = msgspec.to_builtins(rename(overrides, Setup), enc_hook=_exact)

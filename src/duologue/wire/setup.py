@@ -5,12 +5,13 @@ Read ``refusals`` for what a profile does not allow, ``overrides`` for what is m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from duologue.checks import check_value
+from duologue.checks import check_value, shown
 from duologue.errors import ConfigError, Unsupported
 from duologue.wire.client import (
     AutomaticActivityDetection,
@@ -40,6 +41,7 @@ __all__ = ["build_setup", "wire_model"]
 _S = TypeVar("_S", bound=Struct)
 
 DEFAULT_VOICE = "Puck"
+_PART_OF_A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
 
 
 def wire_model(
@@ -53,6 +55,9 @@ def wire_model(
         project: Of Vertex AI; with ``location`` the name becomes a full resource name.
         location: Of Vertex AI.
 
+    Raises:
+        ConfigError: A project or location that none can be called.
+
     Source: python-genai's ``t_live_model`` and captured setups.
     """
     if backend == "developer":
@@ -63,7 +68,12 @@ def wire_model(
     if not name.startswith("publishers/"):
         publisher, slash, rest = name.partition("/")  # "google/gemini-x" is short for a publisher's model
         name = f"publishers/{publisher}/models/{rest}" if slash else f"publishers/google/models/{name}"
-    return f"projects/{project}/locations/{location}/{name}" if project and location else name
+    if not project or not location:
+        return name
+    for option, given in (("project", project), ("location", location)):
+        if not _PART_OF_A_NAME.fullmatch(given):
+            raise ConfigError(f"{option} is {shown(given)}, which no resource of Google Cloud can be called")
+    return f"projects/{project}/locations/{location}/{name}"
 
 
 def build_setup(
