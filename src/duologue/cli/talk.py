@@ -70,6 +70,8 @@ def talk(
 
     if debug:
         _log_to_stderr()
+    else:
+        _log_failures_only()
     plan = make_plan(
         TalkOptions(
             output_dir=output_dir,
@@ -117,3 +119,10 @@ def _log_to_stderr() -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms %(name)s: %(message)s")
     logging.getLogger("duologue").setLevel(logging.DEBUG)
+
+
+def _log_failures_only() -> None:
+    """Keep the loss of the link out of the log: this command says itself how the call ended."""
+    import logging
+
+    logging.getLogger("duologue.link").setLevel(logging.ERROR)
