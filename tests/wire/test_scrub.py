@@ -39,3 +39,11 @@ def test_what_a_setup_pays_others_with() -> None:
 def test_a_secret_in_a_url_is_found() -> None:
     secret = "h/123 456+é"
     assert scrub("GET /ws?handle=h%2F123%20456%2B%C3%A9 failed", [secret]) == "GET /ws?handle=[secret] failed"
+
+
+def test_what_the_url_of_another_server_holds() -> None:
+    url = "https://user-1:pass-1@example.com:8443/mcp/x?api_key=key-4&flag&v=2#part"
+    setup = {"tools": [{"mcpServers": [{"name": "x", "streamableHttpTransport": {"url": url}}]}]}
+    assert list(secrets_in(setup)) == ["user-1", "pass-1", "key-4", "flag", "2"]
+    bare = {"streamableHttpTransport": {"url": "https://example.com/mcp"}}
+    assert list(secrets_in(bare)) == []

@@ -36,7 +36,7 @@ def scrub(text: str, secrets: Iterable[str | None] = ()) -> str:
 
 
 def secrets_in(setup: object) -> Iterator[str]:
-    """Yield what a setup message holds that pays for others: keys of search tools, headers for MCP servers.
+    """Yield what a setup message holds that pays for others: keys of search tools, what MCP servers are sent.
 
     Handles are none of it: a tape names them (``tape.secrets``).
     """
@@ -48,12 +48,20 @@ def secrets_in(setup: object) -> Iterator[str]:
     for key, value in cast("Mapping[str, object]", setup).items():
         name = key.replace("_", "").lower()
         if name == "streamablehttptransport" and isinstance(value, Mapping):
-            headers = cast("Mapping[str, object]", value).get("headers")
-            if isinstance(headers, Mapping):
-                yield from (
-                    text for text in cast("Iterable[object]", headers.values()) if isinstance(text, str)
-                )
+            yield from _of_a_server(cast("Mapping[str, object]", value))
         elif name in _KEY_FIELDS and isinstance(value, str):
             yield value
         else:
             yield from secrets_in(value)
+
+
+def _of_a_server(transport: Mapping[str, object]) -> Iterator[str]:
+    """Yield an MCP server's headers, and the user, password and query of its URL, as they stand there."""
+    headers, url = transport.get("headers"), transport.get("url")
+    if isinstance(headers, Mapping):
+        yield from (text for text in cast("Iterable[object]", headers.values()) if isinstance(text, str))
+    if isinstance(url, str):
+        before_path, _, query = url.partition("?")
+        login = before_path.partition("//")[2].partition("/")[0].rpartition("@")[0]
+        yield from (part for part in login.split(":") if part)
+        yield from (pair.partition("=")[2] or pair for pair in query.partition("#")[0].split("&") if pair)
