@@ -41,7 +41,7 @@ _MULTI_REGIONS: Final = ("us", "eu")
 
 _DEVELOPER: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}"
 _METHOD: Final = "BidiGenerateContent"
-_METHOD_OF_A_TOKEN: Final = "BidiGenerateContentConstrained"  # noqa: S105
+_METHOD_OF_A_TOKEN: Final = "BidiGenerateContentConstrained"  # noqa: S105 -- a method's name
 _VERTEX: Final = "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent"
 _TOKEN_PREFIX: Final = "auth_tokens/"  # noqa: S105 -- how every token begins
 
